@@ -1,0 +1,31 @@
+#ifndef WASL_ADAPTERS_CONNECTORS_CONNECTORS_H
+#define WASL_ADAPTERS_CONNECTORS_CONNECTORS_H
+/* What the daemon can compose. Each constructor's options are plain structs, filled from the configuration. */
+#include "core/connector.h"
+
+struct error;
+
+/* echo: answers 200 with the request's body; for benchmarks and for trying a link. */
+struct connector *connector_echo_new(void);
+
+/* sql: libpq in a small pool of threads. A statement for each operation. */
+struct sql_statement {
+    const char *operation;
+    const char *text;              /* with $1, $2, ...: parameters are bound, never pasted */
+    const char *const *parameters; /* names of the operation's path parameters ("iuc"), "query.NAME", "body./pointer",
+                                      "exchange.id", "consumer": in the order of $1, $2, ... */
+    size_t parameter_count;
+    bool one;                      /* exactly one row as an object; none: UNKNOWN_SUBJECT. Else an array */
+    bool writes;                   /* read-write transaction: only for operations that are not safe */
+};
+struct sql_options {
+    const char *connection; /* libpq conninfo; a password belongs in its passfile */
+    unsigned threads;       /* 0: 4 */
+    uint64_t timeout;       /* statement_timeout, microseconds; 0: 5 s */
+    uint64_t most_rows;     /* 0: 1000 */
+    const struct sql_statement *statements;
+    size_t statement_count;
+};
+struct connector *connector_sql_new(const struct sql_options *options, struct error *e);
+
+#endif

@@ -1,0 +1,34 @@
+#ifndef WASL_WIRE_STRICT_H
+#define WASL_WIRE_STRICT_H
+/*
+ * Protobuf from a peer. protobuf-c has no recursion limit, multiplies memory by 71, and accepts duplicates and unknown
+ * fields; so bytes are first scanned against the message's descriptor and accepted only in their one canonical
+ * encoding: known fields in rising order, each at most once (repeated ones together), minimal varints, no default
+ * values, enums in range, no sub-messages (none of ours nests), lengths within the bytes. Then they are unpacked in an arena with a
+ * budget.
+ */
+#include "base/bytes.h"
+#include <protobuf-c/protobuf-c.h>
+
+/* An unpacked message and its memory. */
+struct strict_message {
+    void *message; /* of the generated type; NULL after a failure */
+    void *arena;
+};
+/* False when the bytes are not the canonical encoding, have more than `most_elements` fields, or overrun the budget.
+ * Byte fields of the result are copies in the arena: free the bytes if you like. */
+bool strict_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes data, struct strict_message *out);
+void strict_free(struct strict_message *message); /* harmless on a zeroed one */
+/* Packs (appends). Our own messages are canonical because protobuf-c writes fields in order and skips defaults. */
+void strict_pack(const ProtobufCMessage *message, struct buffer *out);
+
+static inline struct bytes strict_bytes(ProtobufCBinaryData b)
+{
+    return bytes_make(b.data, b.len);
+}
+static inline ProtobufCBinaryData strict_field(struct bytes b)
+{
+    return (ProtobufCBinaryData){b.len, (uint8_t *)(uintptr_t)b.data};
+}
+
+#endif
