@@ -1,0 +1,343 @@
+#include "broker/audit.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "ledger/ledger.h"
+#include "ledger/truststore.h"
+#include "tlog/tile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* An entry bundle may have 16 MiB. So that slow readers cannot pile up answers, what is being sent is bounded
+ * as a whole: past it a reader is told to come again. */
+#define UNDER_WAY_MOST   ((uint64_t)64 << 20)
+#define CONNECTIONS_MOST 32U
+#define IDLE_SECONDS     15U
+#define CONNECTION_MEMORY                                                                                    \
+    ((size_t)16 * 1024) /* request line and headers; larger ones are refused by the server */
+
+struct audit {
+    struct ledger *ledger;
+    struct truststore *trust;
+    struct audit_status_source source;
+    struct MHD_Daemon *daemon;
+    uint64_t under_way; /* bytes of answers; only the server's one thread touches it */
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+/* An answer's bytes, counted until they are sent. */
+struct answer {
+    struct audit *audit;
+    struct buffer bytes;
+};
+
+static void answer_free(void *arg)
+{
+    struct answer *answer = arg;
+    answer->audit->under_way -= answer->bytes.len;
+    buffer_free(&answer->bytes);
+    free(answer);
+}
+
+static enum MHD_Result send_words(struct MHD_Connection *connection, unsigned status, const char *words)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(words), (void *)(uintptr_t)words, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL)
+        return MHD_NO;
+    MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, "Allow", "GET, HEAD");
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        MHD_add_response_header(response, "Retry-After", "1");
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Takes what is in `bytes`. */
+static enum MHD_Result send_bytes(struct audit *audit, struct MHD_Connection *connection,
+                                  struct buffer *bytes, const char *type, bool immutable)
+{
+    if (audit->under_way + bytes->len > UNDER_WAY_MOST) {
+        buffer_free(bytes);
+        return send_words(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Too much is being read: try again.\n");
+    }
+    struct answer *answer = memory_zeroed(1, sizeof *answer);
+    answer->audit = audit;
+    answer->bytes = *bytes;
+    *bytes = (struct buffer){0};
+    audit->under_way += answer->bytes.len;
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        answer->bytes.len, answer->bytes.data, answer_free, answer);
+    if (response == NULL) {
+        answer_free(answer);
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, "Content-Type", type);
+    MHD_add_response_header(response, "Cache-Control",
+                            immutable ? "max-age=31536000, immutable" : "no-store");
+    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result send_not_found(struct MHD_Connection *connection)
+{
+    return send_words(connection, MHD_HTTP_NOT_FOUND, "There is no such thing here.\n");
+}
+
+/* found: what a reading function returned. */
+static enum MHD_Result send_found(struct audit *audit, struct MHD_Connection *connection, int found,
+                                  struct buffer *bytes, const char *type, bool immutable,
+                                  const struct error *e)
+{
+    if (found == 1)
+        return send_bytes(audit, connection, bytes, type, immutable);
+    buffer_free(bytes);
+    if (found == 0)
+        return send_not_found(connection);
+    log_error("audit_read_failed", "reason=%s", e->text);
+    return send_words(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "Reading failed: see the bus's log.\n");
+}
+
+static void put_json_string(struct buffer *out, const char *text)
+{
+    buffer_append_string(out, "\"");
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\')
+            buffer_printf(out, "\\%c", *p);
+        else if ((unsigned char)*p < 0x20)
+            buffer_printf(out, "\\u%04x", (unsigned)(unsigned char)*p);
+        else
+            buffer_append(out, p, 1);
+    }
+    buffer_append_string(out, "\"");
+}
+
+static void put_json_time(struct buffer *out, const char *name, uint64_t time)
+{
+    char text[28];
+    if (time == 0) {
+        buffer_printf(out, "\"%s\":null,", name);
+        return;
+    }
+    clock_format(time, text);
+    buffer_printf(out, "\"%s\":\"%s\",", name, text);
+}
+
+static enum MHD_Result send_status(struct audit *audit, struct MHD_Connection *connection)
+{
+    struct audit_status status = {0};
+    audit->source.fill(audit->source.arg, &status);
+    struct buffer note = {0};
+    struct checkpoint checkpoint = {0};
+    ledger_checkpoint(audit->ledger, &note, &checkpoint);
+    buffer_free(&note);
+    char root[2 * HASH_SIZE + 1];
+    hex_encode(checkpoint.root, HASH_SIZE, root);
+
+    struct buffer out = {0};
+    buffer_append_string(&out, "{");
+    put_json_time(&out, "time", clock_wall());
+    put_json_time(&out, "started", status.started);
+    buffer_append_string(&out, "\"trouble\":");
+    if (status.trouble != NULL)
+        put_json_string(&out, status.trouble);
+    else
+        buffer_append_string(&out, "null");
+    buffer_append_string(&out, ",\"origin\":");
+    put_json_string(&out, checkpoint.origin);
+    buffer_printf(&out, ",\"checkpoint_size\":%" PRIu64 ",\"checkpoint_root\":\"%s\",", checkpoint.size,
+                  root);
+    buffer_printf(&out, "\"members_connected\":%" PRIu64 ",\"exchanges_open\":%" PRIu64 ",",
+                  status.members_connected, status.exchanges_open);
+    buffer_printf(&out, "\"admitted\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"timed_out\":%" PRIu64 ",",
+                  status.admitted, status.refused, status.timed_out);
+    buffer_printf(&out, "\"interrupted\":%" PRIu64 ",\"late\":%" PRIu64 ",\"unattributed\":%" PRIu64 ",",
+                  status.interrupted, status.late, status.unattributed);
+    put_json_time(&out, "registry_valid_until", status.registry_valid_until);
+    buffer_printf(&out, "\"registry_version\":%" PRIu64 ",\"disk_used\":%.4f}\n", status.registry_version,
+                  status.disk_used);
+    return send_bytes(audit, connection, &out, "application/json", false);
+}
+
+static enum MHD_Result send_checkpoint(struct audit *audit, struct MHD_Connection *connection)
+{
+    struct buffer note = {0};
+    struct checkpoint checkpoint = {0};
+    ledger_checkpoint(audit->ledger, &note, &checkpoint);
+    if (checkpoint.size == 0 || note.len == 0) {
+        buffer_free(&note);
+        return send_words(connection, MHD_HTTP_NOT_FOUND,
+                          "The ledger is empty: there is no checkpoint yet.\n");
+    }
+    return send_bytes(audit, connection, &note, "text/plain; charset=utf-8", false);
+}
+
+static enum MHD_Result send_tile(struct audit *audit, struct MHD_Connection *connection, struct bytes path)
+{
+    struct tile_path tile;
+    if (!tile_path_parse(path, &tile))
+        return send_not_found(connection);
+    struct buffer bytes = {0};
+    struct error e = {0};
+    int found = tile.kind == TILE_ENTRIES
+                    ? ledger_read_bundle(audit->ledger, tile.number, tile.width, &bytes, &e)
+                    : ledger_read_tile(audit->ledger, tile.level, tile.number, tile.width, &bytes, &e);
+    return send_found(audit, connection, found, &bytes, "application/octet-stream", true, &e);
+}
+
+static enum MHD_Result send_object(struct audit *audit, struct MHD_Connection *connection, const char *name)
+{
+    uint8_t hash[HASH_SIZE];
+    if (!hex_decode(name, strlen(name), hash, sizeof hash))
+        return send_not_found(connection);
+    struct buffer bytes = {0};
+    struct error e = {0};
+    int found = truststore_get(audit->trust, hash, &bytes, &e);
+    return send_found(audit, connection, found, &bytes, "application/octet-stream", true, &e);
+}
+
+static enum MHD_Result route(struct audit *audit, struct MHD_Connection *connection, const char *url)
+{
+    if (strcmp(url, "/checkpoint") == 0)
+        return send_checkpoint(audit, connection);
+    if (strcmp(url, "/status") == 0)
+        return send_status(audit, connection);
+    if (strncmp(url, "/tile/", 6) == 0)
+        return send_tile(audit, connection, bytes_of_string(url + 1));
+    if (strncmp(url, "/trust/", 7) == 0)
+        return send_object(audit, connection, url + 7);
+    return send_not_found(connection);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **request)
+{
+    static char seen;
+    (void)version;
+    (void)upload;
+    /* The server calls once for the head and again when all of the request is there: answered is the second,
+     * so that the connection stays in step. Whoever sends a body is cut off. */
+    if (*request == NULL) {
+        *request = &seen;
+        return MHD_YES;
+    }
+    if (*upload_size != 0)
+        return MHD_NO;
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        return send_words(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "This is for reading only.\n");
+    if (MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) != 0)
+        return send_not_found(connection);
+    return route(arg, connection, url);
+}
+
+/* Paths are compared as they come: nothing here has a name that needs an escape. */
+static size_t leave_escaped(void *arg, struct MHD_Connection *connection, char *text)
+{
+    (void)arg;
+    (void)connection;
+    return strlen(text);
+}
+
+/* Frees the path of a socket that nobody listens on any longer. */
+static int remove_stale(const struct sockaddr_un *address, struct error *e)
+{
+    struct stat st;
+    if (lstat(address->sun_path, &st) != 0)
+        return errno == ENOENT ? 0 : error_set(e, ERROR_IO, "%s: %s", address->sun_path, strerror(errno));
+    if (!S_ISSOCK(st.st_mode))
+        return error_set(e, ERROR_CONFIG,
+                         "%s exists and is not a socket: choose another path for the audit socket",
+                         address->sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return error_set(e, ERROR_IO, "socket: %s", strerror(errno));
+    int connected = connect(fd, (const struct sockaddr *)address, sizeof *address);
+    int reason = errno;
+    close(fd);
+    if (connected == 0 || reason != ECONNREFUSED)
+        return error_set(e, ERROR_CONFIG,
+                         "%s: another process serves this socket; is the bus running already?",
+                         address->sun_path);
+    if (unlink(address->sun_path) != 0)
+        return error_set(e, ERROR_IO, "cannot remove the old socket %s: %s", address->sun_path,
+                         strerror(errno));
+    return 0;
+}
+
+static int listen_on(const char *path, struct error *e)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return error_set(e, ERROR_CONFIG, "%s: a socket's path has at most %zu bytes", path,
+                         sizeof address.sun_path - 1);
+    strcpy(address.sun_path, path);
+    if (remove_stale(&address, e) != 0)
+        return -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return error_set(e, ERROR_IO, "socket: %s", strerror(errno));
+    /* Before bind, so that at no moment anybody else may connect; after it, because the umask may take too
+     * much. */
+    if (fchmod(fd, 0660) != 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        error_set(e, ERROR_IO, "cannot make the socket %s: %s", path, strerror(errno));
+        goto failed;
+    }
+    if (chmod(path, 0660) != 0 || listen(fd, (int)CONNECTIONS_MOST) != 0) {
+        error_set(e, ERROR_IO, "cannot listen on %s: %s", path, strerror(errno));
+        unlink(path);
+        goto failed;
+    }
+    return fd;
+
+failed:
+    close(fd);
+    return -1;
+}
+
+struct audit *audit_start(const char *socket_path, struct ledger *ledger, struct truststore *trust,
+                          const struct audit_status_source *source, struct error *e)
+{
+    int fd = listen_on(socket_path, e);
+    if (fd < 0)
+        return NULL;
+    struct audit *audit = memory_zeroed(1, sizeof *audit);
+    audit->ledger = ledger;
+    audit->trust = trust;
+    audit->source = *source;
+    strcpy(audit->path, socket_path); /* listen_on has checked that it fits */
+    audit->daemon = MHD_start_daemon(
+        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, audit,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
+    if (audit->daemon == NULL) {
+        error_set(e, ERROR_IO, "cannot start the server of the audit socket %s", socket_path);
+        close(fd);
+        unlink(socket_path);
+        free(audit);
+        return NULL;
+    }
+    return audit;
+}
+
+void audit_stop(struct audit *audit)
+{
+    if (audit == NULL)
+        return;
+    MHD_stop_daemon(audit->daemon); /* closes the listening socket, ends the thread, frees all answers */
+    unlink(audit->path);
+    free(audit);
+}
