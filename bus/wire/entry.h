@@ -55,7 +55,8 @@ void entry_release(struct entry_hold *hold);
 
 /*
  * A receipt: the entry of type `type` is in the ledger of one of these keys. REFUSAL_NONE and *entry, *checkpoint set, or NO_RECEIPT. With
- * leaf not NULL the entry must hold exactly that message (leaf hash of its context and body, or its `leaf`).
+ * leaf not NULL the entry must hold exactly that message (leaf hash of its context and body, or, for an entry that can do
+ * without a header, its `leaf`). type 0: any type. After a refusal there is nothing to release.
  */
 enum refusal receipt_check(struct bytes entry_bytes, struct bytes proof, unsigned type, const uint8_t *leaf,
                            const struct note_verifier *keys, size_t key_count, struct entry *entry,
