@@ -46,8 +46,12 @@ bool ed25519_verify(const uint8_t public_key[32], struct bytes message, const ui
 
 /* PEM private key. NULL with e set. Caller frees with EVP_PKEY_free. */
 EVP_PKEY *private_key_load(const char *path, struct error *e);
-/* Reads a private file, refusing one that others may read. */
+/* Reads a private file (appends to out), refusing one that group or others may read or write. */
 int private_file_read(const char *path, size_t limit, struct buffer *out, struct error *e);
+/* Creates a private file (0600, synced, and its folder too). Never overwrites: one that exists is ERROR_USAGE. */
+int private_file_create(const char *path, struct bytes data, struct error *e);
+/* The public half of an X25519 private key. Returns 0, -1 with e set. */
+int x25519_public(const uint8_t private_key[32], uint8_t public_key[32], struct error *e);
 /* Cryptographically random bytes; aborts when the system has none. */
 void random_bytes(void *out, size_t len);
 

@@ -45,8 +45,8 @@ void seal_root(const struct bytes *chunks, size_t count, uint8_t out[HASH_SIZE])
 
 /*
  * Opens a body: finds among keys the one that the slot names, opens the slot (label empty, or 32 bytes: then by export),
- * every chunk, and checks the commitment. plaintext is released only when all of it is good. False otherwise, with
- * `why` (static words, no data) for the log.
+ * every chunk, and checks the commitment. plaintext is released only when all of it is good: it then replaces what the
+ * buffer held, which is left alone otherwise. False otherwise, with `why` (static words, no data) for the log.
  */
 bool seal_open(struct bytes slot, const struct bytes *chunks, size_t chunk_count,
                const uint8_t context_hash[HASH_SIZE], const uint8_t commitment[HASH_SIZE],
