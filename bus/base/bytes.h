@@ -1,6 +1,7 @@
 #ifndef WASL_BASE_BYTES_H
 #define WASL_BASE_BYTES_H
 /* Byte slices, growing buffers, and the few encodings that the formats use. */
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,15 +31,17 @@ static inline struct bytes buffer_bytes(const struct buffer *b)
 {
     return (struct bytes){b->data, b->len};
 }
-bool bytes_equal(struct bytes a, struct bytes b);               /* not for secrets */
+bool bytes_equal(struct bytes a, struct bytes b);                         /* not for secrets */
 bool bytes_equal_constant_time(const void *a, const void *b, size_t len); /* for secrets and tags */
 bool bytes_equal_string(struct bytes a, const char *text);
 
-/* Memory exhaustion is fatal by decision (these daemons are bounded by their own limits first): these never fail. */
+/* Memory exhaustion is fatal by decision (these daemons are bounded by their own limits first): these never
+ * fail. */
 void buffer_append(struct buffer *b, const void *data, size_t len);
 void buffer_append_bytes(struct buffer *b, struct bytes data);
 void buffer_append_string(struct buffer *b, const char *text);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buffer_vprintf(struct buffer *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 uint8_t *buffer_extend(struct buffer *b, size_t len); /* room for len more, counted in; contents undefined */
 void buffer_put_u16be(struct buffer *b, uint16_t v);
 void buffer_put_u32be(struct buffer *b, uint32_t v);
@@ -83,8 +86,8 @@ void hex_encode(const void *data, size_t len, char *out);
 /* Exactly out_len bytes from exactly 2 * out_len digits of either case. */
 bool hex_decode(const char *text, size_t text_len, void *out, size_t out_len);
 
-/* Standard base64 with padding (RFC 4648 section 4). Decoding is strict: no white space, padding required, unused bits
- * zero. base64_decode appends to out and returns false (out unchanged) on anything else. */
+/* Standard base64 with padding (RFC 4648 section 4). Decoding is strict: no white space, padding required,
+ * unused bits zero. base64_decode appends to out and returns false (out unchanged) on anything else. */
 void base64_encode(struct bytes data, struct buffer *out);
 bool base64_decode(struct bytes text, struct buffer *out);
 
@@ -95,11 +98,18 @@ bool decimal_parse(struct bytes text, uint64_t *out);
 void uuid_format(const uint8_t id[16], char *out);
 bool uuid_parse(const char *text, uint8_t id[16]);
 void uuid_random(uint8_t id[16]); /* version 4 */
+/* From the kernel's generator; aborts when the system has none. */
+void bytes_random(void *out, size_t len);
 
-/* A path is read whole, up to limit bytes. Returns 0, or -1 with e set (ERROR_NOT_FOUND where it does not exist). */
+/* A path is read whole, up to limit bytes; out is replaced. Returns 0, or -1 with e set (ERROR_NOT_FOUND
+ * where it does not exist, ERROR_FULL where it is larger). */
 struct error;
 int file_read(const char *path, size_t limit, struct buffer *out, struct error *e);
 /* Writes path.tmp, fsync, rename, fsync of the folder: whole or not at all. mode as for open(2). */
 int file_write_atomically(const char *path, struct bytes data, mode_t mode, struct error *e);
+/* Makes the names in a folder, or the name of a file in its folder, survive a power cut. 0, or -1 with e set.
+ */
+int folder_sync(const char *folder, struct error *e);
+int file_sync_name(const char *path, struct error *e);
 
 #endif

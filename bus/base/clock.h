@@ -1,11 +1,11 @@
 #ifndef WASL_BASE_CLOCK_H
 #define WASL_BASE_CLOCK_H
-/* Times are microseconds since 1970-01-01T00:00:00Z, in UTC. A loop reads the clock once a turn and passes `now` on;
- * functions that judge by time take it as an argument, so tests can give any. */
+/* Times are microseconds since 1970-01-01T00:00:00Z, in UTC. A loop reads the clock once a turn and passes
+ * `now` on; functions that judge by time take it as an argument, so tests can give any. */
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MICROSECONDS 1000000ULL
+#define MICROSECONDS     1000000ULL
 #define DAY_MICROSECONDS (86400ULL * MICROSECONDS)
 
 uint64_t clock_wall(void);      /* CLOCK_REALTIME */

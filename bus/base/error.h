@@ -1,11 +1,11 @@
 #ifndef WASL_BASE_ERROR_H
 #define WASL_BASE_ERROR_H
 /*
- * What went wrong in our own environment (a file, a library, a configuration), in words for the person who has to
- * mend it: what happened, to what, what to do. Never personal data, never key material.
+ * What went wrong in our own environment (a file, a library, a configuration), in words for the person who
+ * has to mend it: what happened, to what, what to do. Never personal data, never key material.
  *
- * Three kinds of failure have three tools. A peer's fault is an enum refusal (refusal.h), counted and answered. Our
- * environment's is a struct error with a -1 return. Our own bug aborts (BUG_ON).
+ * Three kinds of failure have three tools. A peer's fault is an enum refusal (refusal.h), counted and
+ * answered. Our environment's is a struct error with a -1 return. Our own bug aborts (BUG_ON).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,8 +28,10 @@ struct error {
     char text[512];
 };
 
-/* Sets e (which may be NULL) and returns -1, so that a caller can say: return error_set(e, ERROR_IO, "..."); */
-int error_set(struct error *e, enum error_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sets e (which may be NULL) and returns -1, so that a caller can say: return error_set(e, ERROR_IO, "...");
+ */
+int error_set(struct error *e, enum error_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Puts words in front of an error's text ("while opening X: ..."); returns -1. */
 int error_prefix(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,8 +1,8 @@
 #ifndef WASL_BASE_QUEUE_H
 #define WASL_BASE_QUEUE_H
 /*
- * A bounded first-in first-out queue of pointers between threads. Who takes an item owns it. Both a blocking consumer
- * (a worker or writer thread) and a loop (through the event descriptor) can read it.
+ * A bounded first-in first-out queue of pointers between threads. Who takes an item owns it. Both a blocking
+ * consumer (a worker or writer thread) and a loop (through the event descriptor) can read it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,8 +14,9 @@ struct queue *queue_new(size_t most); /* most items at once */
 void queue_free(struct queue *queue); /* must be empty; NULL is harmless */
 /* False when full or closed: the caller keeps the item. Never waits. */
 bool queue_put(struct queue *queue, void *item);
-void *queue_take(struct queue *queue);     /* NULL when empty; never waits */
-/* Waits until there is an item, at most `microseconds` (UINT64_MAX: for ever). NULL: closed and empty, or time out. */
+void *queue_take(struct queue *queue); /* NULL when empty; never waits */
+/* Waits until there is an item, at most `microseconds` (UINT64_MAX: for ever). NULL: closed and empty, or
+ * time out. */
 void *queue_wait(struct queue *queue, uint64_t microseconds);
 size_t queue_length(struct queue *queue);
 /* Readable while the queue is not empty; for loop_add_fd. Call queue_take until NULL, or again next turn. */
