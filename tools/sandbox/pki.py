@@ -1,0 +1,22 @@
+"""Keys of a sandbox, made by certs/make-pki (certs/README.md has the layout)."""
+import pathlib
+import subprocess
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Pki:
+    def __init__(self, folder, members, options=()):
+        self.folder = pathlib.Path(folder)
+        if not self.folder.exists():
+            self.run(*options, self.folder, *members)
+
+    @staticmethod
+    def run(*arguments):
+        subprocess.run([str(TOP / "certs/make-pki"), *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+
+    def member(self, member):
+        return self.folder / "members" / member.replace("/", "-")
+
+    def text(self, path):
+        return (self.folder / path).read_text().strip()
