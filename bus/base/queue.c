@@ -1,0 +1,130 @@
+#include "queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "clock.h"
+#include "error.h"
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    void **items; /* ring */
+    size_t most, first, length;
+    bool closed;
+    int event; /* holds 1 exactly while the queue is not empty; changed under the lock only */
+};
+
+struct queue *queue_new(size_t most)
+{
+    struct queue *q = memory_zeroed(1, sizeof *q);
+    pthread_condattr_t monotonic;
+    BUG_ON(most == 0);
+    q->most = most;
+    q->items = memory_zeroed(most, sizeof *q->items);
+    q->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    BUG_ON(q->event < 0); /* descriptors are bounded by the daemon's own limits */
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&q->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return q;
+}
+
+void queue_free(struct queue *q)
+{
+    if (q == NULL)
+        return;
+    BUG_ON(q->length != 0);
+    pthread_cond_destroy(&q->changed);
+    pthread_mutex_destroy(&q->lock);
+    close(q->event);
+    free(q->items);
+    free(q);
+}
+
+bool queue_put(struct queue *q, void *item)
+{
+    bool taken = false;
+    BUG_ON(item == NULL);
+    pthread_mutex_lock(&q->lock);
+    if (!q->closed && q->length < q->most) {
+        q->items[(q->first + q->length) % q->most] = item;
+        if (q->length++ == 0)
+            BUG_ON(eventfd_write(q->event, 1) != 0);
+        pthread_cond_signal(&q->changed);
+        taken = true;
+    }
+    pthread_mutex_unlock(&q->lock);
+    return taken;
+}
+
+/* Under the lock. */
+static void *take(struct queue *q)
+{
+    eventfd_t value;
+    if (q->length == 0)
+        return NULL;
+    void *item = q->items[q->first];
+    q->first = (q->first + 1) % q->most;
+    if (--q->length == 0)
+        BUG_ON(eventfd_read(q->event, &value) != 0);
+    return item;
+}
+
+void *queue_take(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    void *item = take(q);
+    pthread_mutex_unlock(&q->lock);
+    return item;
+}
+
+void *queue_wait(struct queue *q, uint64_t microseconds)
+{
+    /* A wait of more than a year is a wait for ever; the sum cannot overflow then. */
+    bool for_ever = microseconds > 366 * DAY_MICROSECONDS;
+    struct timespec until = {0};
+    if (!for_ever) {
+        uint64_t deadline = clock_monotonic() + microseconds;
+        until.tv_sec = (time_t)(deadline / MICROSECONDS);
+        until.tv_nsec = (long)(deadline % MICROSECONDS) * 1000;
+    }
+    pthread_mutex_lock(&q->lock);
+    while (q->length == 0 && !q->closed) {
+        if (for_ever)
+            pthread_cond_wait(&q->changed, &q->lock);
+        else if (pthread_cond_timedwait(&q->changed, &q->lock, &until) == ETIMEDOUT)
+            break;
+    }
+    void *item = take(q);
+    pthread_mutex_unlock(&q->lock);
+    return item;
+}
+
+size_t queue_length(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    size_t length = q->length;
+    pthread_mutex_unlock(&q->lock);
+    return length;
+}
+
+int queue_event_fd(const struct queue *q)
+{
+    return q->event;
+}
+
+void queue_close(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->closed = true;
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+}
