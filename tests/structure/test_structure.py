@@ -1,0 +1,72 @@
+"""What must stay true of the tree itself."""
+import pathlib
+import re
+import subprocess
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+# A folder may include from those before it and from itself, never from those after it.
+ORDER = ["base", "crypto", "tlog", "registry", "wire", "ledger", "broker"]
+ADAPTERS = ["core", "connectors", "front", "daemon"]
+
+
+def tracked(*patterns):
+    out = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=TOP, check=True, capture_output=True, text=True).stdout
+    return [TOP / p for p in out.split("\0") if p]
+
+
+def includes(path):
+    return re.findall(r'^#include "([^"]+)"', path.read_text(encoding="utf-8"), re.M)
+
+
+def test_dependencies_run_down_the_list_only():
+    wrong = []
+    for path in tracked("bus/*.[ch]", "adapters/*.[ch]", "tools/*.[ch]"):
+        house, *rest = path.relative_to(TOP).parts
+        room = rest[0]
+        for include in includes(path):
+            other = include.split("/")[0] if "/" in include else None
+            if other is None:
+                continue
+            if house == "bus":
+                fine = other in ORDER and ORDER.index(other) <= ORDER.index(room)
+            elif house == "adapters":
+                fine = other in ORDER[:5] or other in ADAPTERS and ADAPTERS.index(other) <= ADAPTERS.index(room)
+            else:
+                fine = other in ORDER[:6] or other in ("common", "wasl", "wasl-audit")
+            if not fine:
+                wrong.append(f"{path.relative_to(TOP)} includes {include}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_protobuf_message_contains_another():
+    for path in tracked("proto/*.proto"):
+        text = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
+        messages = set(re.findall(r"message (\w+)", text))
+        used = set(re.findall(r"^\s*(?:repeated )?(\w+) \w+ = \d+;", text, re.M))
+        assert not (messages & used) - {"HttpHeader"}, f"{path.name}: {messages & used}"
+
+
+def test_no_key_is_committed():
+    for path in tracked():
+        if path.suffix in (".png",) or not path.is_file():
+            continue
+        head = path.read_bytes()
+        assert not re.search(rb"-----BEGIN (EC |RSA |ENCRYPTED )?PRIVATE KEY-----\n[A-Za-z0-9+/]{40}", head), path
+        assert not re.search(rb"^PRIVATE\+KEY\+", head, re.M), path
+
+
+def test_the_c_is_formatted():
+    files = [str(p) for p in tracked("*.c", "*.h")]
+    result = subprocess.run(["clang-format", "--dry-run", "-Werror", *files], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[:2000]
+
+
+def test_every_file_does_one_thing_and_is_short():
+    long = [f"{p.relative_to(TOP)}: {n}" for p in tracked("*.c", "*.h", "*.py")
+            if (n := len(p.read_text(encoding="utf-8").splitlines())) > 600]
+    assert not long, "\n".join(long)
+
+
+def test_every_room_says_what_it_is_for():
+    rooms = {p.parent for p in tracked("bus/*.c", "adapters/*.c")} | {TOP / "proto", TOP / "certs", TOP / "tests", TOP / "bus"}
+    assert not [r.relative_to(TOP) for r in rooms if not (r / "README.md").is_file()]
