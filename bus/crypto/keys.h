@@ -1,12 +1,12 @@
 #ifndef WASL_CRYPTO_KEYS_H
 #define WASL_CRYPTO_KEYS_H
 /*
- * Key files of every kind, made by certs/make-pki and `wasl member init`. Private files are refused when group or
- * others may read them. Formats:
- *   signing   PEM PKCS#8 (P-256, RSA-2048 or Ed25519) and a PEM certificate chain, leaf first
- *   sealing   "wasl-sealing-key/1 <base64 of 32 private bytes>\n"   public half: base64 of 32 bytes   (X25519)
- *   link      "wasl-link-key/1 <64 hex digits, secret>\n"           public half: 64 hex digits        (CURVE)
- *   note key  "PRIVATE+KEY+<name>+<8 hex key id>+<base64(type byte || 32 byte seed)>\n" (as Go's sumdb/note writes)
+ * Key files of every kind, made by certs/make-pki and `wasl member init`. Private files are refused when
+ * group or others may read them. Formats: signing   PEM PKCS#8 (P-256, RSA-2048 or Ed25519) and a PEM
+ * certificate chain, leaf first sealing   "wasl-sealing-key/1 <base64 of 32 private bytes>\n"   public half:
+ * base64 of 32 bytes   (X25519) link      "wasl-link-key/1 <64 hex digits, secret>\n"           public half:
+ * 64 hex digits        (CURVE) note key  "PRIVATE+KEY+<name>+<8 hex key id>+<base64(type byte || 32 byte
+ * seed)>\n" (as Go's sumdb/note writes)
  */
 #include "base/bytes.h"
 #include <openssl/evp.h>
@@ -21,7 +21,8 @@ struct sealing_key {
 };
 int sealing_key_generate(struct sealing_key *key, struct error *e);
 int sealing_key_load(const char *path, struct sealing_key *key, struct error *e);
-int sealing_key_save(const char *path, const struct sealing_key *key, struct error *e); /* 0600, never overwrites */
+int sealing_key_save(const char *path, const struct sealing_key *key,
+                     struct error *e); /* 0600, never overwrites */
 void sealing_key_clear(struct sealing_key *key);
 
 /* Link (CURVE): raw 32-byte keys; the public half is derived from the secret one. */
@@ -48,7 +49,8 @@ bool ed25519_verify(const uint8_t public_key[32], struct bytes message, const ui
 EVP_PKEY *private_key_load(const char *path, struct error *e);
 /* Reads a private file (appends to out), refusing one that group or others may read or write. */
 int private_file_read(const char *path, size_t limit, struct buffer *out, struct error *e);
-/* Creates a private file (0600, synced, and its folder too). Never overwrites: one that exists is ERROR_USAGE. */
+/* Creates a private file (0600, synced, and its folder too). Never overwrites: one that exists is
+ * ERROR_USAGE. */
 int private_file_create(const char *path, struct bytes data, struct error *e);
 /* The public half of an X25519 private key. Returns 0, -1 with e set. */
 int x25519_public(const uint8_t private_key[32], uint8_t public_key[32], struct error *e);

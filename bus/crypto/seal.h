@@ -1,17 +1,18 @@
 #ifndef WASL_CRYPTO_SEAL_H
 #define WASL_CRYPTO_SEAL_H
 /*
- * Sealed bodies (proto/README.md, "Seal"). A body has a random content key and a random commitment key; it is cut in
- * chunks of 256 KiB, each AES-256-GCM with nonce = u96 chunk index and AAD = SHA-256(context) || u32 index || u8 last.
- * A slot for each receiver holds both keys, sealed by HPKE with info "wasl/slot/v1" and AAD SHA-256(context).
+ * Sealed bodies (proto/README.md, "Seal"). A body has a random content key and a random commitment key; it is
+ * cut in chunks of 256 KiB, each AES-256-GCM with nonce = u96 chunk index and AAD = SHA-256(context) || u32
+ * index || u8 last. A slot for each receiver holds both keys, sealed by HPKE with info "wasl/slot/v1" and AAD
+ * SHA-256(context).
  */
 #include "base/bytes.h"
 #include "crypto/keys.h"
 
-#define SEAL_CHUNK ((size_t)262144)      /* bytes of plaintext in a chunk, but the last */
-#define SEAL_TAG ((size_t)16)
+#define SEAL_CHUNK        ((size_t)262144) /* bytes of plaintext in a chunk, but the last */
+#define SEAL_TAG          ((size_t)16)
 #define SEAL_SEALED_CHUNK (SEAL_CHUNK + SEAL_TAG)
-#define SEAL_SLOTS_MOST 64
+#define SEAL_SLOTS_MOST   64
 
 struct error;
 
@@ -27,7 +28,7 @@ struct sealed {
     size_t chunk_count;
     struct buffer *slots;
     size_t slot_count;
-    uint8_t root[HASH_SIZE];       /* over the chunks */
+    uint8_t root[HASH_SIZE]; /* over the chunks */
     uint8_t slots_hash[HASH_SIZE];
     uint8_t commitment[HASH_SIZE];
     uint64_t sealed_length;
@@ -44,15 +45,17 @@ void slots_hash(const uint8_t (*hashes)[HASH_SIZE], size_t count, uint8_t out[HA
 void seal_root(const struct bytes *chunks, size_t count, uint8_t out[HASH_SIZE]);
 
 /*
- * Opens a body: finds among keys the one that the slot names, opens the slot (label empty, or 32 bytes: then by export),
- * every chunk, and checks the commitment. plaintext is released only when all of it is good: it then replaces what the
- * buffer held, which is left alone otherwise. False otherwise, with `why` (static words, no data) for the log.
+ * Opens a body: finds among keys the one that the slot names, opens the slot (label empty, or 32 bytes: then
+ * by export), every chunk, and checks the commitment. plaintext is released only when all of it is good: it
+ * then replaces what the buffer held, which is left alone otherwise. False otherwise, with `why` (static
+ * words, no data) for the log.
  */
 bool seal_open(struct bytes slot, const struct bytes *chunks, size_t chunk_count,
                const uint8_t context_hash[HASH_SIZE], const uint8_t commitment[HASH_SIZE],
                const struct sealing_key *keys, size_t key_count, struct buffer *plaintext, const char **why);
 
-/* Plaintext framing: u32 head length || head || u64 body length || body || zeros. pad_to_class: 256 bytes, then Padme. */
+/* Plaintext framing: u32 head length || head || u64 body length || body || zeros. pad_to_class: 256 bytes,
+ * then Padme. */
 void seal_frame(struct bytes head, struct bytes body, bool pad_to_class, struct buffer *plaintext);
 /* Views into plaintext. False when it is cut, or the padding is not zero. */
 bool seal_unframe(struct bytes plaintext, struct bytes *head, struct bytes *body);

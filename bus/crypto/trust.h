@@ -1,12 +1,13 @@
 #ifndef WASL_CRYPTO_TRUST_H
 #define WASL_CRYPTO_TRUST_H
 /*
- * Which certificates may sign for whom, at a given time. A trust set is immutable: anchors and CRLs are gathered, then
- * it is used by any number of threads; a change makes a new set (a store cannot replace a CRL). Verified keys are
- * cached by SHA-256(DER) in the set itself, until min(notAfter, nextUpdate).
+ * Which certificates may sign for whom, at a given time. A trust set is immutable: anchors and CRLs are
+ * gathered, then it is used by any number of threads; a change makes a new set (a store cannot replace a
+ * CRL). Verified keys are cached by SHA-256(DER) in the set itself, until min(notAfter, nextUpdate).
  */
 #include "base/bytes.h"
 #include "base/refusal.h"
+#include "crypto/chain.h"
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -17,39 +18,35 @@ struct trust *trust_new(void);
 struct trust *trust_ref(struct trust *trust);
 void trust_free(struct trust *trust); /* drops one reference; NULL is harmless */
 
-/* While it is being gathered. An anchor has the name that the registry gives it. */
-int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_der, struct error *e);
-/* Among CRLs of one issuer the highest crlNumber wins; a CRL not signed by any known issuer is ERROR_CRYPTO when
- * trust_seal is called with the chains that need it. */
-int trust_add_crl(struct trust *trust, struct bytes pem_or_der, struct error *e);
-void trust_set_crl_grace(struct trust *trust, uint64_t microseconds); /* how long past nextUpdate a CRL still serves */
+/* The extended key usage of certificates that sign messages (certs/README.md); one without any is accepted
+ * too. */
+#define TRUST_SIGNING_OID "2.25.38386321040184827229754610523306213784"
 
-/* A chain: DER certificates leaf first, concatenated, at most 6. */
-struct chain;
-struct chain *chain_parse_der(struct bytes der, struct error *e);
-struct chain *chain_load_pem(const char *path, struct error *e);
-struct chain *chain_parse_pem(struct bytes pem, struct error *e);
-void chain_free(struct chain *chain);
-X509 *chain_leaf(const struct chain *chain);
-void chain_der(const struct chain *chain, struct buffer *out);      /* appends */
-size_t chain_count(const struct chain *chain);
-void chain_certificate_der(const struct chain *chain, size_t index, struct buffer *out); /* appends one */
-const uint8_t *chain_leaf_hash(const struct chain *chain);          /* SHA-256 of the leaf's DER */
-/* Subject in RFC 2253 form; caller frees. */
-char *chain_subject(const struct chain *chain);
+/* While it is being gathered: nothing can be added after the first trust_verify. An anchor has the name that
+ * the registry gives it and must be a CA certificate; it need not be self-signed. The same name may be given
+ * several times (a CA that changes its key). PEM may hold several certificates. */
+int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_der, struct error *e);
+/* Among CRLs of one issuer (name and key) the highest crlNumber wins and the others are dropped. One without
+ * crlNumber or nextUpdate, a delta or a partial one is ERROR_CRYPTO. Its signature is checked when a chain
+ * leads to its issuer: one that nobody in a chain has signed counts for nothing. */
+int trust_add_crl(struct trust *trust, struct bytes pem_or_der, struct error *e);
+void trust_set_crl_grace(struct trust *trust,
+                         uint64_t microseconds); /* how long past nextUpdate a CRL still serves */
 
 struct verified_key {
-    EVP_PKEY *key;       /* owned by the trust set */
-    uint8_t algorithm;   /* the one this key signs with */
-    bool crl_stale;      /* past nextUpdate, within the grace: raise an alarm */
+    EVP_PKEY *key;     /* valid as long as both the trust set and the chain are */
+    uint8_t algorithm; /* the one this key signs with */
+    bool crl_stale;    /* past nextUpdate, within the grace: raise an alarm */
 };
 /*
- * Judges a chain: leads to the anchor named, its subject is `subject` (RFC 2253), digitalSignature allowed, our extended
- * key usage or none, valid at `now`, neither it nor an intermediate revoked by the CRLs of this set.
- * Returns REFUSAL_NONE and fills out, or CERTIFICATE_UNTRUSTED, _EXPIRED, _REVOKED, REVOCATION_UNKNOWN.
+ * Judges a chain: leads to the anchor named, its subject is `subject` (RFC 2253), digitalSignature allowed,
+ * our extended key usage or none, valid at `now`, neither it nor an intermediate revoked by the CRLs of this
+ * set. Returns REFUSAL_NONE and fills out, or CERTIFICATE_UNTRUSTED, _EXPIRED, _REVOKED, REVOCATION_UNKNOWN.
  */
-enum refusal trust_verify(struct trust *trust, const struct chain *chain, const char *anchor, const char *subject,
-                          uint64_t now, struct verified_key *out);
+enum refusal trust_verify(struct trust *trust, const struct chain *chain, const char *anchor,
+                          const char *subject, uint64_t now, struct verified_key *out);
+/* How many chains have been judged in full, not from the cache: for metrics. */
+uint64_t trust_judged(const struct trust *trust);
 
 /* SHA-256 of each CRL's DER, in a stable order; for WELCOME. Returns the count (out may be NULL). */
 size_t trust_crl_hashes(const struct trust *trust, uint8_t (*out)[HASH_SIZE], size_t room);

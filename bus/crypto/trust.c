@@ -1,0 +1,543 @@
+#include "crypto/trust.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "crypto/hash.h"
+#include "crypto/keys.h"
+#include "crypto/signature.h"
+#include "crypto/trust_cache.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#define ANCHORS_MOST   ((size_t)256)
+#define CRLS_MOST      ((size_t)256)
+#define ISSUERS_MOST   (ANCHORS_MOST + CHAIN_MOST)
+#define CRL_BYTES_MOST ((size_t)16 << 20)
+#define AUTH_LEVEL     2 /* of OpenSSL: at least 112 bits, so no RSA under 2048 and no SHA-1 */
+
+struct anchor {
+    char *name;
+    X509 *certificate;
+};
+
+struct crl {
+    X509_CRL *crl;
+    ASN1_INTEGER *number;
+    struct buffer der;
+    uint8_t hash[HASH_SIZE];
+};
+
+struct trust {
+    atomic_uint references;
+    atomic_bool in_use;
+    atomic_uint_fast64_t judged;
+    struct anchor *anchors;
+    size_t anchor_count;
+    struct crl *crls; /* by hash, rising */
+    size_t crl_count;
+    uint64_t crl_grace;
+    struct trust_cache *cache;
+};
+
+struct trust *trust_new(void)
+{
+    struct trust *trust = memory_zeroed(1, sizeof(*trust));
+
+    atomic_init(&trust->references, 1);
+    trust->anchors = memory_zeroed(ANCHORS_MOST, sizeof(*trust->anchors));
+    trust->crls = memory_zeroed(CRLS_MOST, sizeof(*trust->crls));
+    trust->cache = trust_cache_new();
+    return trust;
+}
+
+struct trust *trust_ref(struct trust *trust)
+{
+    atomic_fetch_add(&trust->references, 1);
+    return trust;
+}
+
+static void crl_clear(struct crl *crl)
+{
+    X509_CRL_free(crl->crl);
+    ASN1_INTEGER_free(crl->number);
+    buffer_free(&crl->der);
+    memset(crl, 0, sizeof(*crl));
+}
+
+void trust_free(struct trust *trust)
+{
+    if (trust == NULL || atomic_fetch_sub(&trust->references, 1) != 1)
+        return;
+    for (size_t i = 0; i < trust->anchor_count; i++) {
+        free(trust->anchors[i].name);
+        X509_free(trust->anchors[i].certificate);
+    }
+    for (size_t i = 0; i < trust->crl_count; i++)
+        crl_clear(&trust->crls[i]);
+    trust_cache_free(trust->cache);
+    free(trust->anchors);
+    free(trust->crls);
+    free(trust);
+}
+
+static bool is_pem(struct bytes text)
+{
+    static const char mark[] = "-----BEGIN ";
+
+    return memmem(text.data, text.len, mark, sizeof(mark) - 1) != NULL;
+}
+
+int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_der, struct error *e)
+{
+    struct chain *chain;
+    int result = -1;
+
+    BUG_ON(atomic_load(&trust->in_use));
+    chain = is_pem(pem_or_der) ? chain_parse_pem(pem_or_der, e) : chain_parse_der(pem_or_der, e);
+    if (chain == NULL)
+        return error_prefix(e, "anchor %s", name);
+    for (size_t i = 0; i < chain_count(chain); i++) {
+        X509 *certificate = chain_certificate(chain, i);
+
+        /* Anything but a proper CA certificate as anchor would be a leaf that no CRL can revoke. */
+        if (X509_check_ca(certificate) != 1) {
+            error_set(e, ERROR_CRYPTO, "anchor %s is not the certificate of a CA", name);
+            goto out;
+        }
+        if (trust->anchor_count == ANCHORS_MOST) {
+            error_set(e, ERROR_CONFIG, "there are more than %zu trust anchors", ANCHORS_MOST);
+            goto out;
+        }
+        BUG_ON(X509_up_ref(certificate) != 1);
+        trust->anchors[trust->anchor_count++] = (struct anchor){string_copy(name), certificate};
+    }
+    result = 0;
+out:
+    ERR_clear_error();
+    chain_free(chain);
+    return result;
+}
+
+static X509_CRL *crl_parse(struct bytes text, struct error *e)
+{
+    X509_CRL *crl = NULL;
+
+    if (text.len > CRL_BYTES_MOST) {
+        error_set(e, ERROR_CRYPTO, "a CRL is larger than %zu bytes", CRL_BYTES_MOST);
+        return NULL;
+    }
+    ERR_clear_error();
+    if (is_pem(text)) {
+        BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
+
+        BUG_ON(bio == NULL);
+        crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+        BIO_free(bio);
+    } else {
+        const uint8_t *at = text.data;
+
+        crl = d2i_X509_CRL(NULL, &at, (long)text.len);
+        if (crl != NULL && at != text.data + text.len) {
+            X509_CRL_free(crl);
+            crl = NULL;
+        }
+    }
+    if (crl == NULL)
+        crypto_error(e, "this is not a CRL");
+    return crl;
+}
+
+/* Whether both are lists of one issuer: its name, and its key where the CRLs name it. */
+static bool same_issuer(X509_CRL *a, X509_CRL *b)
+{
+    AUTHORITY_KEYID *x;
+    AUTHORITY_KEYID *y;
+    bool same;
+
+    if (X509_NAME_cmp(X509_CRL_get_issuer(a), X509_CRL_get_issuer(b)) != 0)
+        return false;
+    x = X509_CRL_get_ext_d2i(a, NID_authority_key_identifier, NULL, NULL);
+    y = X509_CRL_get_ext_d2i(b, NID_authority_key_identifier, NULL, NULL);
+    if (x == NULL || y == NULL || x->keyid == NULL || y->keyid == NULL)
+        same = (x == NULL || x->keyid == NULL) && (y == NULL || y->keyid == NULL);
+    else
+        same = ASN1_OCTET_STRING_cmp(x->keyid, y->keyid) == 0;
+    AUTHORITY_KEYID_free(x);
+    AUTHORITY_KEYID_free(y);
+    return same;
+}
+
+static void crl_remove(struct trust *trust, size_t index)
+{
+    crl_clear(&trust->crls[index]);
+    trust->crl_count--;
+    memmove(&trust->crls[index], &trust->crls[index + 1], (trust->crl_count - index) * sizeof(*trust->crls));
+    memset(&trust->crls[trust->crl_count], 0, sizeof(*trust->crls));
+}
+
+static void crl_insert(struct trust *trust, const struct crl *crl)
+{
+    size_t at = trust->crl_count;
+
+    while (at > 0 && memcmp(trust->crls[at - 1].hash, crl->hash, HASH_SIZE) > 0)
+        at--;
+    memmove(&trust->crls[at + 1], &trust->crls[at], (trust->crl_count - at) * sizeof(*trust->crls));
+    trust->crls[at] = *crl;
+    trust->crl_count++;
+}
+
+int trust_add_crl(struct trust *trust, struct bytes pem_or_der, struct error *e)
+{
+    struct crl fresh = {0};
+    uint8_t *der = NULL;
+    int len;
+
+    BUG_ON(atomic_load(&trust->in_use));
+    fresh.crl = crl_parse(pem_or_der, e);
+    if (fresh.crl == NULL)
+        return -1;
+    fresh.number = X509_CRL_get_ext_d2i(fresh.crl, NID_crl_number, NULL, NULL);
+    if (fresh.number == NULL || X509_CRL_get0_nextUpdate(fresh.crl) == NULL) {
+        error_set(e, ERROR_CRYPTO,
+                  "a CRL has no crlNumber or no nextUpdate: without both it cannot be told whether "
+                  "it is the latest");
+        goto fail;
+    }
+    /* Such a list is silent on certificates that are revoked; serving it as a full one would hide them. */
+    if (X509_CRL_get_ext_by_NID(fresh.crl, NID_delta_crl, -1) >= 0 ||
+        X509_CRL_get_ext_by_NID(fresh.crl, NID_issuing_distribution_point, -1) >= 0) {
+        error_set(e, ERROR_CRYPTO, "a CRL is a delta or partial one: the full list is needed");
+        goto fail;
+    }
+    len = i2d_X509_CRL(fresh.crl, &der);
+    if (len <= 0) {
+        crypto_error(e, "cannot encode a CRL");
+        goto fail;
+    }
+    buffer_append(&fresh.der, der, (size_t)len);
+    OPENSSL_free(der);
+    sha256(buffer_bytes(&fresh.der), fresh.hash);
+    ERR_clear_error();
+
+    for (size_t i = 0; i < trust->crl_count; i++) {
+        if (!same_issuer(trust->crls[i].crl, fresh.crl))
+            continue;
+        if (ASN1_INTEGER_cmp(trust->crls[i].number, fresh.number) >= 0) {
+            crl_clear(&fresh);
+            return 0;
+        }
+        crl_remove(trust, i);
+        break;
+    }
+    if (trust->crl_count == CRLS_MOST) {
+        error_set(e, ERROR_CONFIG, "there are more than %zu CRLs", CRLS_MOST);
+        goto fail;
+    }
+    crl_insert(trust, &fresh);
+    return 0;
+fail:
+    ERR_clear_error();
+    crl_clear(&fresh);
+    return -1;
+}
+
+void trust_set_crl_grace(struct trust *trust, uint64_t microseconds)
+{
+    BUG_ON(atomic_load(&trust->in_use));
+    trust->crl_grace = microseconds;
+}
+
+size_t trust_crl_hashes(const struct trust *trust, uint8_t (*out)[HASH_SIZE], size_t room)
+{
+    for (size_t i = 0; out != NULL && i < trust->crl_count && i < room; i++)
+        memcpy(out[i], trust->crls[i].hash, HASH_SIZE);
+    return trust->crl_count;
+}
+
+struct bytes trust_crl_der(const struct trust *trust, size_t i)
+{
+    BUG_ON(i >= trust->crl_count);
+    return buffer_bytes(&trust->crls[i].der);
+}
+
+uint64_t trust_judged(const struct trust *trust)
+{
+    return atomic_load(&trust->judged);
+}
+
+/* Microseconds; false for a time before 1970 or one that cannot be read. */
+static bool time_of(const ASN1_TIME *time, uint64_t *out)
+{
+    struct tm parts;
+    time_t seconds;
+
+    if (time == NULL || ASN1_TIME_to_tm(time, &parts) != 1)
+        return false;
+    seconds = timegm(&parts);
+    if (seconds < 0)
+        return false;
+    *out = (uint64_t)seconds * MICROSECONDS;
+    return true;
+}
+
+/* One judgement, while it goes on. */
+struct judgement {
+    const struct trust *trust;
+    uint64_t now;
+    X509_CRL *used[ISSUERS_MOST]; /* CRLs that candidates for an issuer have signed */
+    X509 *issuer[ISSUERS_MOST];
+    size_t used_count;
+};
+
+static bool crl_within_grace(const struct judgement *j, const X509_CRL *crl)
+{
+    uint64_t next;
+
+    return crl != NULL && time_of(X509_CRL_get0_nextUpdate(crl), &next) &&
+           j->now < next + j->trust->crl_grace;
+}
+
+static int on_fault(int good, X509_STORE_CTX *ctx)
+{
+    const struct judgement *j = X509_STORE_CTX_get_app_data(ctx);
+    bool anchor = X509_STORE_CTX_get_error_depth(ctx) == sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+
+    if (good)
+        return 1;
+    switch (X509_STORE_CTX_get_error(ctx)) {
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+        return crl_within_grace(j, X509_STORE_CTX_get0_current_crl(ctx)) ? 1 : 0;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+        /* The registry is what trusts the anchor, and what ends that: nobody's CRL is needed for it. */
+        return anchor ? 1 : 0;
+    default:
+        return 0;
+    }
+}
+
+static enum refusal refusal_of(int code)
+{
+    switch (code) {
+    case X509_V_ERR_CERT_REVOKED:
+        return REFUSAL_CERTIFICATE_REVOKED;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return REFUSAL_CERTIFICATE_EXPIRED;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+        return REFUSAL_REVOCATION_UNKNOWN;
+    default:
+        return REFUSAL_CERTIFICATE_UNTRUSTED;
+    }
+}
+
+/* The CRLs that this issuer has signed join the judgement: a list of the same name under another key does
+ * not. */
+static void gather_crls(struct judgement *j, X509 *issuer)
+{
+    for (size_t i = 0; i < j->trust->crl_count; i++) {
+        X509_CRL *crl = j->trust->crls[i].crl;
+
+        if (j->used_count == ISSUERS_MOST ||
+            X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer)) != 0 ||
+            X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1)
+            continue;
+        j->used[j->used_count] = crl;
+        j->issuer[j->used_count++] = issuer;
+    }
+    ERR_clear_error();
+}
+
+/* Our extended key usage or none; digitalSignature; and no CA, whose key has another trade. */
+static bool may_sign_messages(X509 *leaf)
+{
+    EXTENDED_KEY_USAGE *usages;
+    int critical = 0;
+    bool good = false;
+
+    if (X509_check_ca(leaf) != 0 || (X509_get_extension_flags(leaf) & EXFLAG_KUSAGE) == 0 ||
+        (X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) == 0)
+        return false;
+    usages = X509_get_ext_d2i(leaf, NID_ext_key_usage, &critical, NULL);
+    if (usages == NULL)
+        return critical == -1; /* there is none; -2 would be several */
+    for (int i = 0; i < sk_ASN1_OBJECT_num(usages); i++) {
+        char oid[80];
+
+        good = good || (OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(usages, i), 1) > 0 &&
+                        strcmp(oid, TRUST_SIGNING_OID) == 0);
+    }
+    EXTENDED_KEY_USAGE_free(usages);
+    return good;
+}
+
+/* From when and until when this verdict holds, from the chain that was built and the CRLs of its issuers. */
+static bool window_of(const struct judgement *j, STACK_OF(X509) * path, struct trust_verdict *verdict)
+{
+    uint64_t at;
+
+    verdict->from = 0;
+    verdict->until = UINT64_MAX;
+    for (int i = 0; i < sk_X509_num(path); i++) {
+        X509 *certificate = sk_X509_value(path, i);
+
+        if (!time_of(X509_get0_notBefore(certificate), &at))
+            return false;
+        verdict->from = at > verdict->from ? at : verdict->from;
+        if (!time_of(X509_get0_notAfter(certificate), &at))
+            return false;
+        verdict->until = at < verdict->until ? at : verdict->until;
+
+        for (size_t n = 0; n < j->used_count; n++) {
+            if (X509_cmp(j->issuer[n], certificate) != 0)
+                continue;
+            if (!time_of(X509_CRL_get0_lastUpdate(j->used[n]), &at))
+                return false;
+            verdict->from = at > verdict->from ? at : verdict->from;
+            if (!time_of(X509_CRL_get0_nextUpdate(j->used[n]), &at))
+                return false;
+            if (j->now >= at) {
+                verdict->crl_stale = true;
+                verdict->from = at > verdict->from ? at : verdict->from;
+                at += j->trust->crl_grace;
+            }
+            verdict->until = at < verdict->until ? at : verdict->until;
+        }
+    }
+    return true;
+}
+
+static enum refusal judge_path(const struct judgement *j, STACK_OF(X509) * path,
+                               struct trust_verdict *verdict)
+{
+    X509 *leaf = sk_X509_value(path, 0);
+
+    if (!may_sign_messages(leaf))
+        return REFUSAL_CERTIFICATE_UNTRUSTED;
+    /* OpenSSL also takes certificates for a CA's that merely do not say that they are not (version 1,
+     * Netscape's). */
+    for (int i = 1; i < sk_X509_num(path); i++)
+        if (X509_check_ca(sk_X509_value(path, i)) != 1)
+            return REFUSAL_CERTIFICATE_UNTRUSTED;
+    verdict->key = X509_get0_pubkey(leaf);
+    verdict->algorithm = verdict->key == NULL ? 0 : signature_algorithm_of(verdict->key);
+    if (verdict->algorithm == 0 || !window_of(j, path, verdict))
+        return REFUSAL_CERTIFICATE_UNTRUSTED;
+    return REFUSAL_NONE;
+}
+
+static enum refusal judge(struct trust *trust, const struct chain *chain, const char *anchor, uint64_t now,
+                          struct trust_verdict *verdict)
+{
+    struct judgement j = {.trust = trust, .now = now};
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    STACK_OF(X509) *untrusted = sk_X509_new_null();
+    STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
+    enum refusal refusal = REFUSAL_CERTIFICATE_UNTRUSTED;
+    X509_VERIFY_PARAM *param;
+
+    BUG_ON(store == NULL || ctx == NULL || untrusted == NULL || crls == NULL);
+    /* Only the anchor that was asked for is in the store: no other member's CA can serve, whatever the chain
+     * brings. */
+    for (size_t i = 0; i < trust->anchor_count; i++) {
+        if (strcmp(trust->anchors[i].name, anchor) != 0)
+            continue;
+        BUG_ON(X509_STORE_add_cert(store, trust->anchors[i].certificate) != 1);
+        gather_crls(&j, trust->anchors[i].certificate);
+    }
+    for (size_t i = 1; i < chain_count(chain); i++) {
+        BUG_ON(sk_X509_push(untrusted, chain_certificate(chain, i)) <= 0);
+        gather_crls(&j, chain_certificate(chain, i));
+    }
+    for (size_t i = 0; i < j.used_count; i++)
+        BUG_ON(sk_X509_CRL_push(crls, j.used[i]) <= 0);
+    BUG_ON(X509_STORE_CTX_init(ctx, store, chain_leaf(chain), untrusted) != 1);
+    X509_STORE_CTX_set0_crls(ctx, crls);
+    BUG_ON(X509_STORE_CTX_set_app_data(ctx, &j) != 1);
+    X509_STORE_CTX_set_verify_cb(ctx, on_fault);
+    param = X509_STORE_CTX_get0_param(ctx);
+    /* CRL_CHECK_ALL does nothing without CRL_CHECK; PARTIAL_CHAIN lets an anchor be an issuing CA. */
+    BUG_ON(X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
+                                                  X509_V_FLAG_PARTIAL_CHAIN |
+                                                  X509_V_FLAG_CHECK_SS_SIGNATURE) != 1);
+    X509_VERIFY_PARAM_set_time(param, (time_t)(now / MICROSECONDS));
+    X509_VERIFY_PARAM_set_depth(param, CHAIN_MOST);
+    X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+
+    if (X509_verify_cert(ctx) == 1)
+        refusal = judge_path(&j, X509_STORE_CTX_get0_chain(ctx), verdict);
+    else
+        refusal = refusal_of(X509_STORE_CTX_get_error(ctx));
+    BUG_ON(refusal == REFUSAL_NONE && verdict->key == NULL);
+
+    X509_STORE_CTX_free(ctx);
+    sk_X509_CRL_free(crls);
+    sk_X509_free(untrusted);
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return refusal;
+}
+
+/* What was asked, as one hash. The lengths keep anchor and subject apart. */
+static void question_id(const struct chain *chain, const char *anchor, const char *subject,
+                        uint8_t id[HASH_SIZE])
+{
+    uint8_t anchor_len[8];
+    const struct bytes parts[] = {
+        bytes_make(chain_leaf_hash(chain), HASH_SIZE),
+        bytes_make(anchor_len, sizeof(anchor_len)),
+        bytes_of_string(anchor),
+        bytes_of_string(subject),
+    };
+
+    put_u64be(anchor_len, strlen(anchor));
+    sha256_parts(parts, sizeof(parts) / sizeof(parts[0]), id);
+}
+
+enum refusal trust_verify(struct trust *trust, const struct chain *chain, const char *anchor,
+                          const char *subject, uint64_t now, struct verified_key *out)
+{
+    struct trust_verdict verdict = {0};
+    uint8_t id[HASH_SIZE];
+    char *actual;
+    bool same;
+
+    memset(out, 0, sizeof(*out));
+    atomic_store(&trust->in_use, true);
+    question_id(chain, anchor, subject, id);
+    if (!trust_cache_get(trust->cache, id, now, &verdict)) {
+        enum refusal refusal;
+
+        atomic_fetch_add(&trust->judged, 1);
+        actual = chain_subject(chain);
+        same = strcmp(actual, subject) == 0;
+        free(actual);
+        if (!same)
+            return REFUSAL_CERTIFICATE_UNTRUSTED;
+        refusal = judge(trust, chain, anchor, now, &verdict);
+        if (refusal != REFUSAL_NONE)
+            return refusal;
+        trust_cache_put(trust->cache, id, &verdict);
+    }
+    out->key = verdict.key;
+    out->algorithm = verdict.algorithm;
+    out->crl_stale = verdict.crl_stale;
+    return REFUSAL_NONE;
+}
