@@ -169,28 +169,6 @@ out:
     return result;
 }
 
-/* The new name must be durable too: a key that signs a ledger and is then lost in a power cut cannot be made
- * again. */
-static int sync_folder_of(const char *path)
-{
-    char *copy = string_copy(path);
-    char *slash = strrchr(copy, '/');
-    const char *folder = ".";
-
-    if (slash == copy)
-        folder = "/";
-    else if (slash != NULL) {
-        *slash = '\0';
-        folder = copy;
-    }
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = fd < 0 ? -1 : fsync(fd);
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-    return result;
-}
-
 int note_signer_save(const char *path, const struct note_signer *signer, struct error *e)
 {
     struct buffer text = {0};
@@ -203,10 +181,10 @@ int note_signer_save(const char *path, const struct note_signer *signer, struct 
     key_text_format(signer->verifier.name, signer->verifier.id, signer->verifier.type, signer->key.seed,
                     &text);
     buffer_append_string(&text, "\n");
-    if (write(fd, text.data, text.len) != (ssize_t)text.len || fsync(fd) != 0 || sync_folder_of(path) != 0)
+    if (write(fd, text.data, text.len) != (ssize_t)text.len || fsync(fd) != 0)
         error_set(e, ERROR_IO, "cannot write the key file %s: %s", path, strerror(errno));
-    else
-        result = 0;
+    else /* a key that signs a ledger and is then lost in a power cut cannot be made again */
+        result = file_sync_name(path, e);
     buffer_free(&text);
     close(fd);
     if (result != 0)
