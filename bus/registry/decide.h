@@ -16,10 +16,11 @@ struct question {
 struct decision {
     enum refusal refusal; /* REFUSAL_NONE: allowed, by grant */
     const struct registry_grant *grant;
-    const struct registry_service *service;     /* set as far as they were found */
+    const struct registry_service *service; /* set as far as they were found */
     const struct registry_subsystem *consumer;
     const struct registry_operation *operation;
-    char words[256]; /* for people: which grant, or which one is missing; the choices when the purpose is ambiguous */
+    char words[256]; /* for people: which grant, or which one is missing; the choices when the purpose is
+                        ambiguous */
 };
 void decide(const struct registry *registry, const struct question *question, struct decision *out);
 

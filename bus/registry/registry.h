@@ -1,11 +1,11 @@
 #ifndef WASL_REGISTRY_REGISTRY_H
 #define WASL_REGISTRY_REGISTRY_H
 /*
- * The signed list of members, subsystems, services, purposes and grants. Immutable once loaded; any number of threads
- * may read one. A signed registry is one file: a note (tlog/note.h is below us, so the note's signatures are checked by
- * registry_signed.c with crypto/keys.h) whose text is
- *     wasl-registry/1\n<instance>\nversion <n>\nsha256 <hex of the document>\nprevious <hex or ->\nvalid-until <RFC 3339>\n
- * then "---\n" and the YAML document exactly as people reviewed it.
+ * The signed list of members, subsystems, services, purposes and grants. Immutable once loaded; any number of
+ * threads may read one. A signed registry is one file: a note (tlog/note.h) whose text is
+ *     wasl-registry/1\n<instance>\nversion <n>\nsha256 <hex of the document>\nprevious <hex or
+ * ->\nvalid-until <RFC 3339>\n then "---\n" and the YAML document exactly as people reviewed it. README.md
+ * has the document's form.
  */
 #include "base/bytes.h"
 #include "base/yamlfile.h"
@@ -60,7 +60,7 @@ struct registry_service {
     const char *const *fields; /* candidate JSON pointers */
     size_t field_count;
     const char *media_type;
-    enum subject_type subject; /* what each request must be about; SUBJECT_NONE: nobody */
+    enum subject_type subject;            /* what each request must be about; SUBJECT_NONE: nobody */
     uint64_t most_request, most_response; /* bytes of body */
     uint64_t timeout;                     /* microseconds */
     const char *retention;
@@ -80,9 +80,9 @@ struct registry_grant {
     size_t operation_count;
     const char *const *fields; /* JSON pointers; "*" matches every array element */
     size_t field_count;
-    bool whole;       /* no filtering */
+    bool whole; /* no filtering */
     uint64_t expires;
-    uint64_t per_day; /* quota; 0: none */
+    uint64_t per_day;      /* quota; 0: none */
     uint8_t id[HASH_SIZE]; /* of consumer, service, purpose: the quota's key */
 };
 
@@ -98,16 +98,18 @@ struct registry_authority {
     unsigned threshold;
 };
 /*
- * Signed file. Trusted by `previous` when it is not NULL (its authority, version must rise, hash chain) or else by
- * `pinned`. The same version with the same bytes is accepted. NULL with e set: ERROR_INTEGRITY (signature, hash,
- * roll-back), ERROR_CONFIG (faults; e->text has the first, faults all when not NULL).
+ * Signed file. Trusted by `previous` when it is not NULL (its authority, version must rise, hash chain) or
+ * else by `pinned`. The same version with the same bytes is accepted. NULL with e set: ERROR_INTEGRITY
+ * (signature, hash, roll-back), ERROR_CONFIG (faults; e->text has the first, faults all when not NULL).
  */
 struct registry *registry_open_signed(struct bytes file, const struct registry *previous,
-                                      const struct registry_authority *pinned, struct faults *faults, struct error *e);
-/* Writes a signed file over a document. keys are paths of note keys. Refuses a document with faults, a version that does
- * not rise over previous_file (NULL: the first), a key that previous does not name. */
-int registry_sign(struct bytes document, const char *name, struct bytes *previous_file, const char *const *key_paths,
-                  size_t key_count, struct buffer *out, struct faults *faults, struct error *e);
+                                      const struct registry_authority *pinned, struct faults *faults,
+                                      struct error *e);
+/* Writes a signed file over a document. keys are paths of note keys. Refuses a document with faults, a
+ * version that does not rise over previous_file (NULL: the first), a key that previous does not name. */
+int registry_sign(struct bytes document, const char *name, struct bytes *previous_file,
+                  const char *const *key_paths, size_t key_count, struct buffer *out, struct faults *faults,
+                  struct error *e);
 struct registry *registry_ref(struct registry *registry);
 void registry_free(struct registry *registry); /* drops one reference; NULL is harmless */
 
@@ -115,8 +117,9 @@ void registry_free(struct registry *registry); /* drops one reference; NULL is h
 
 const char *registry_instance(const struct registry *r);
 uint64_t registry_version(const struct registry *r);
-const uint8_t *registry_hash(const struct registry *r); /* SHA-256 of the whole signed file; of the document if unsigned */
-struct bytes registry_file(const struct registry *r);   /* the signed file's bytes */
+const uint8_t *
+registry_hash(const struct registry *r); /* SHA-256 of the whole signed file; of the document if unsigned */
+struct bytes registry_file(const struct registry *r); /* the signed file's bytes */
 struct bytes registry_document(const struct registry *r);
 uint64_t registry_valid_until(const struct registry *r); /* alarm past it */
 uint64_t registry_hard_limit(const struct registry *r);  /* refuse past it; 0: none */
@@ -138,6 +141,11 @@ const struct registry_operation *registry_operation(const struct registry_servic
 const struct registry_purpose *registry_purpose(const struct registry *r, struct bytes code);
 /* The sealing key of a member to use at a time: the one that began last. NULL when none is valid. */
 const struct registry_sealing_key *registry_sealing_key(const struct registry_member *m, uint64_t at);
+
+/* Every grant of that service to that consumer, expired ones too. */
+const struct registry_grant *const *registry_grants_of(const struct registry *r,
+                                                       const struct registry_subsystem *consumer,
+                                                       const struct registry_service *service, size_t *count);
 
 /* By position, for tools and metadata services; NULL past the end. */
 const struct registry_member *registry_member_at(const struct registry *r, size_t i);

@@ -9,7 +9,8 @@ enum subject_type {
     SUBJECT_IUC,    /* citizen identifier, 11 digits */
     SUBJECT_CIN,    /* identity card, 8 digits */
     SUBJECT_SOCIAL, /* social identifier, 10 digits */
-    SUBJECT_TAX,    /* 7 digits, letter (not I O U), one of A P B D N, one of M P C N E, 3 digits (000 unless E) */
+    SUBJECT_TAX, /* 7 digits, letter (not I O U), one of A P B D N, one of M P C N E, 3 digits (000 unless E)
+                  */
 };
 
 const char *subject_type_name(enum subject_type type); /* "IUC", "CIN", "SOCIAL", "TAX" */

@@ -1,0 +1,191 @@
+#include "registry/operation.h"
+
+#include "registry/template.h"
+
+#include <string.h>
+
+static bool is_unreserved(unsigned c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+static bool is_path_byte(unsigned c)
+{
+    return is_unreserved(c) || (c != 0 && c < 0x80 && strchr("!$&'()*+,=:@/", (int)c) != NULL) || c >= 0x80;
+}
+
+/*
+ * What may be percent-encoded. Not the unreserved bytes (RFC 3986 calls "%61" and "a" the same, so a
+ * provider's system may run "/admin" where we saw a parameter's value), nor what some systems take for
+ * structure after decoding.
+ */
+static bool may_be_encoded(unsigned c)
+{
+    return c > 0x20 - 1 && c != 0x7f && !is_unreserved(c) && c != '/' && c != '\\' && c != '%';
+}
+
+/* The whole path before anything is matched. A raw ';' is refused: some servers cut a segment there, others
+ * do not. */
+static bool path_unambiguous(struct bytes path)
+{
+    size_t segment = 0;
+    for (size_t i = 0; i < path.len; i++) {
+        uint8_t c = path.data[i];
+        if (c == '/') {
+            if (i > 0 && i == segment)
+                return false; /* "//" */
+            segment = i + 1;
+        } else if (c == '%') {
+            uint8_t decoded;
+            if (i + 2 >= path.len || !hex_decode((const char *)path.data + i + 1, 2, &decoded, 1) ||
+                !may_be_encoded(decoded))
+                return false;
+            i += 2;
+        } else if (!is_path_byte(c)) {
+            return false;
+        }
+        size_t end = i + 1;
+        if (c != '/' && (end == path.len || path.data[end] == '/')) {
+            size_t len = end - segment;
+            if (path.data[segment] == '.' && (len == 1 || (len == 2 && path.data[segment + 1] == '.')))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* RFC 3629, without C0 and C1 controls. */
+static bool text_valid(const uint8_t *p, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        uint32_t c = p[i];
+        size_t more = c < 0x80                ? 0
+                      : c >= 0xc2 && c < 0xe0 ? 1
+                      : c >= 0xe0 && c < 0xf0 ? 2
+                      : c >= 0xf0 && c < 0xf5 ? 3
+                                              : 4;
+        if (more == 4 || len - i <= more)
+            return false;
+        c &= more == 0 ? 0x7f : 0x3fu >> more;
+        for (size_t k = 1; k <= more; k++) {
+            if ((p[i + k] & 0xc0) != 0x80)
+                return false;
+            c = (c << 6) | (p[i + k] & 0x3f);
+        }
+        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+        if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || c < 0x20 ||
+            (c >= 0x7f && c <= 0x9f))
+            return false;
+        i += more + 1;
+    }
+    return true;
+}
+
+/* Decodes a segment into a parameter's value. raw: it has bytes over 0x7f that were not encoded. */
+static bool decode(struct bytes segment, char *out, size_t room, size_t *out_len, bool *raw)
+{
+    size_t len = 0;
+    *raw = false;
+    for (size_t i = 0; i < segment.len; i++) {
+        uint8_t c = segment.data[i];
+        if (c == '%') {
+            if (!hex_decode((const char *)segment.data + i + 1, 2, &c, 1))
+                return false;
+            i += 2;
+        } else if (c >= 0x80) {
+            *raw = true;
+        }
+        if (len + 1 >= room)
+            return false;
+        out[len++] = (char)c;
+    }
+    out[len] = 0;
+    *out_len = len;
+    return text_valid((const uint8_t *)out, len);
+}
+
+/* Does the path have the template's form: as many segments, the same literals? */
+static bool shape_fits(const char *template, struct bytes path)
+{
+    struct template_segment want;
+    size_t at = 0, start = 1;
+    while (template_next(template, &at, &want)) {
+        if (start >= path.len)
+            return false;
+        const uint8_t *slash = memchr(path.data + start, '/', path.len - start);
+        size_t len = slash != NULL ? (size_t)(slash - path.data) - start : path.len - start;
+        if (len == 0 ||
+            (want.literal.len > 0 && !bytes_equal(want.literal, bytes_make(path.data + start, len))))
+            return false;
+        start += len + 1;
+    }
+    /* start stands one past where a '/' would be; "/a/" has one more byte than "/a". */
+    return at == 0 ? path.len == 1 : start == path.len + 1;
+}
+
+static enum refusal take_parameters(const struct registry_operation *operation, struct bytes path,
+                                    struct operation_match *out)
+{
+    struct template_segment want;
+    size_t at = 0, start = 1;
+    out->operation = operation;
+    out->parameter_count = 0;
+    while (template_next(operation->path, &at, &want)) {
+        const uint8_t *slash = memchr(path.data + start, '/', path.len - start);
+        size_t len = slash != NULL ? (size_t)(slash - path.data) - start : path.len - start;
+        struct bytes segment = bytes_make(path.data + start, len);
+        start += len + 1;
+        if (want.literal.len > 0)
+            continue;
+        struct operation_parameter *parameter = &out->parameters[out->parameter_count++];
+        parameter->name = (const char *)want.parameter.data;
+        parameter->name_len = want.parameter.len;
+        parameter->type = want.type;
+        size_t value_len;
+        bool raw;
+        if (!decode(segment, parameter->value, sizeof parameter->value, &value_len, &raw))
+            return REFUSAL_BAD_PARAMETER;
+        if (want.type == SUBJECT_NONE) {
+            if (raw)
+                return REFUSAL_BAD_PARAMETER;
+            continue;
+        }
+        char canonical[32];
+        enum refusal refusal = subject_check(want.type, bytes_make(parameter->value, value_len), canonical);
+        if (refusal != REFUSAL_NONE)
+            return refusal;
+        memcpy(parameter->value, canonical, strlen(canonical) + 1);
+    }
+    return REFUSAL_NONE;
+}
+
+enum refusal operation_match(const struct registry_service *service, struct bytes method, struct bytes path,
+                             struct operation_match *out)
+{
+    memset(out, 0, sizeof *out);
+    if (path.len == 0)
+        path = bytes_of_string("/"); /* what is forwarded then */
+    if (path.data[0] != '/' || !path_unambiguous(path))
+        return REFUSAL_BAD_PARAMETER;
+    enum refusal refusal = REFUSAL_UNKNOWN_OPERATION;
+    for (size_t i = 0; i < service->operation_count; i++) {
+        const struct registry_operation *operation = &service->operations[i];
+        if (!shape_fits(operation->path, path))
+            continue;
+        if (!bytes_equal_string(method, operation->method)) {
+            if (refusal == REFUSAL_UNKNOWN_OPERATION)
+                refusal = REFUSAL_METHOD_NOT_SERVED;
+            continue;
+        }
+        /* A literal and a typed parameter may stand at one place ("/persons/search", "/persons/{iuc:IUC}"):
+         * the one whose type refuses the literal has no say when the other fits. */
+        enum refusal of_this = take_parameters(operation, path, out);
+        if (of_this == REFUSAL_NONE)
+            return REFUSAL_NONE;
+        if (refusal == REFUSAL_UNKNOWN_OPERATION || refusal == REFUSAL_METHOD_NOT_SERVED)
+            refusal = of_this;
+    }
+    memset(out, 0, sizeof *out);
+    return refusal;
+}
