@@ -33,7 +33,7 @@ def fake_bus(s, **options):
 class Scene:
     """A provider's adapter, linked to a fake bus; `men` makes requests that the bus delivers as it likes."""
 
-    def __init__(self, s):
+    def __init__(self, s, services=ECHO):
         self.s = s
         self.bus = fake_bus(s)
         self.bus.append(TYPE.ADMINISTRATION, note=b"started")
@@ -41,7 +41,7 @@ class Scene:
         chain = b"".join(self.men.signer.der)
         self.bus.chains[self.men.signer.hash] = chain
         self.bus.objects[tlog.H(chain)] = chain
-        self.adapter = s.add_adapter(MI, ["civil"], ECHO).start(self.bus.endpoint)
+        self.adapter = s.add_adapter(MI, ["civil"], services).start(self.bus.endpoint)
 
     @property
     def provider(self):
