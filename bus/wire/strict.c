@@ -16,8 +16,7 @@
 enum wire_type { WIRE_VARINT = 0, WIRE_LENGTH = 2 };
 
 struct scan {
-    size_t elements; /* fields seen, nested ones included */
-    size_t structs;  /* bytes of the C structs of nested messages */
+    size_t elements; /* fields seen */
     bool any_enum;
 };
 
@@ -46,9 +45,6 @@ static bool cursor_varint(struct cursor *c, uint64_t *out)
     return false;
 }
 
-static bool scan_message(const ProtobufCMessageDescriptor *descriptor, struct bytes data, unsigned depth,
-                         struct scan *scan);
-
 static bool scan_number(const ProtobufCFieldDescriptor *field, struct cursor *c, const struct scan *scan)
 {
     uint64_t value;
@@ -68,27 +64,18 @@ static bool scan_number(const ProtobufCFieldDescriptor *field, struct cursor *c,
     }
 }
 
-static bool scan_bytes(const ProtobufCFieldDescriptor *field, struct cursor *c, unsigned depth,
-                       struct scan *scan)
+/* No message contains another, so whatever has a length is bytes. An element of a list may be empty: the
+ * others count their places by it. */
+static bool scan_bytes(const ProtobufCFieldDescriptor *field, struct cursor *c)
 {
     uint64_t len;
-    if (!cursor_varint(c, &len) || len == 0 || len > (uint64_t)(c->end - c->at))
+    if (field->type != PROTOBUF_C_TYPE_BYTES || !cursor_varint(c, &len) || len > (uint64_t)(c->end - c->at))
         return false;
-    struct bytes value = bytes_make(c->at, (size_t)len);
     c->at += len;
-    if (field->type == PROTOBUF_C_TYPE_BYTES)
-        return true;
-    /* A header list inside a sealed head is the one place where a message holds another; it goes no deeper.
-     */
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE || depth > 0)
-        return false;
-    const ProtobufCMessageDescriptor *inner = field->descriptor;
-    scan->structs += inner->sizeof_message + ARENA_ALIGN;
-    return scan_message(inner, value, depth + 1, scan);
+    return len > 0 || field->label == PROTOBUF_C_LABEL_REPEATED;
 }
 
-static bool scan_message(const ProtobufCMessageDescriptor *descriptor, struct bytes data, unsigned depth,
-                         struct scan *scan)
+static bool scan_message(const ProtobufCMessageDescriptor *descriptor, struct bytes data, struct scan *scan)
 {
     struct cursor c = {data.data, data.len > 0 ? data.data + data.len : data.data};
     uint32_t last = 0;
@@ -114,7 +101,7 @@ static bool scan_message(const ProtobufCMessageDescriptor *descriptor, struct by
                 return false;
             break;
         case WIRE_LENGTH:
-            if (!scan_bytes(field, &c, depth, scan))
+            if (!scan_bytes(field, &c))
                 return false;
             break;
         default:
@@ -152,10 +139,10 @@ static bool unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes da
     out->message = NULL;
     out->arena = NULL;
     struct scan scan = {.any_enum = any_enum};
-    if (!scan_message(descriptor, data, 0, &scan))
+    if (!scan_message(descriptor, data, &scan))
         return false;
 
-    size_t size = ARENA_BASE + descriptor->sizeof_message + scan.structs + data.len +
+    size_t size = ARENA_BASE + descriptor->sizeof_message + data.len +
                   scan.elements * (ARENA_PER_ELEMENT + ARENA_ALIGN);
     struct arena *arena = memory_zeroed(1, sizeof(*arena) + size);
     arena->size = size;
