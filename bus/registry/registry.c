@@ -111,6 +111,12 @@ uint64_t registry_hard_limit(const struct registry *r)
     return r->hard_limit;
 }
 
+struct registry_authority registry_authority_of(const struct registry *r)
+{
+    return (struct registry_authority){(const char *const *)r->form->authority.keys, r->authority_count,
+                                       r->threshold};
+}
+
 size_t registry_ledger_key_count(const struct registry *r)
 {
     return r->ledger_count;

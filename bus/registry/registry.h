@@ -110,6 +110,9 @@ struct registry *registry_open_signed(struct bytes file, const struct registry *
 int registry_sign(struct bytes document, const char *name, struct bytes *previous_file,
                   const char *const *key_paths, size_t key_count, struct buffer *out, struct faults *faults,
                   struct error *e);
+/* A signed file whose parts fit together; whether its signatures are good is not judged. For tools, and for a
+ * previous file that the signers know to be theirs. */
+struct registry *registry_open_unjudged(struct bytes file, struct faults *faults, struct error *e);
 struct registry *registry_ref(struct registry *registry);
 void registry_free(struct registry *registry); /* drops one reference; NULL is harmless */
 
@@ -124,6 +127,8 @@ struct bytes registry_document(const struct registry *r);
 uint64_t registry_valid_until(const struct registry *r); /* alarm past it */
 uint64_t registry_hard_limit(const struct registry *r);  /* refuse past it; 0: none */
 
+/* Who may sign the version after this one. The strings and the list are the registry's. */
+struct registry_authority registry_authority_of(const struct registry *r);
 /* Ledger keys: vkeys with the first entry index that each signs for. */
 size_t registry_ledger_key_count(const struct registry *r);
 const char *registry_ledger_key(const struct registry *r, size_t i, uint64_t *from);

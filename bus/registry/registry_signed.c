@@ -235,25 +235,20 @@ out:
     return r;
 }
 
-/* --- signing --- */
-
-/* A previous file is read for its version, hash and authority: that it was good is the signers' memory, whose
- * keys it must name. */
-static struct registry *open_previous(struct bytes file, struct error *e)
+struct registry *registry_open_unjudged(struct bytes file, struct faults *faults, struct error *e)
 {
     struct bytes note, document;
     struct statement statement;
     const uint8_t *blank;
     if (!split(file, &note, &document) || (blank = memmem(note.data, note.len, "\n\n", 2)) == NULL ||
         !statement_parse(bytes_make(note.data, (size_t)(blank - note.data) + 1), &statement)) {
-        error_set(e, ERROR_INTEGRITY, "the previous file is not a signed registry");
+        error_set(e, ERROR_INTEGRITY, "this is not a signed registry");
         return NULL;
     }
-    struct registry *r = open_consistent(file, document, &statement, NULL, e);
-    if (r == NULL)
-        error_prefix(e, "the previous file: ");
-    return r;
+    return open_consistent(file, document, &statement, faults, e);
 }
+
+/* --- signing --- */
 
 static bool named(const struct registry *by, const struct note_verifier *key)
 {
@@ -314,9 +309,12 @@ int registry_sign(struct bytes document, const char *name, struct bytes *previou
         goto out;
     }
     if (previous_file != NULL) {
-        previous = open_previous(*previous_file, e);
-        if (previous == NULL)
+        /* That it was good is the signers' memory: it must name their keys. */
+        previous = registry_open_unjudged(*previous_file, NULL, e);
+        if (previous == NULL) {
+            error_prefix(e, "the previous registry: ");
             goto out;
+        }
         if (strcmp(r->instance, previous->instance) != 0) {
             error_set(e, ERROR_CONFIG, "%s is of instance %s, the previous registry of %s", name, r->instance,
                       previous->instance);
