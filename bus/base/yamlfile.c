@@ -20,7 +20,7 @@ struct yamlfile {
     bool has_document;
     const cyaml_schema_value_t *schema;
     cyaml_data_t *root;
-    unsigned root_count;
+    unsigned root_count; /* where the root is a list */
     /* The first words of libcyaml's log while it loads. */
     struct buffer said;
     cyaml_config_t config;
@@ -189,8 +189,9 @@ static void load_structs(struct yamlfile *file, struct bytes text, struct faults
         .log_level = CYAML_LOG_ERROR,
         .flags = CYAML_CFG_NO_ALIAS,
     };
-    cyaml_err_t code =
-        cyaml_load_data(text.data, text.len, &file->config, file->schema, &file->root, &file->root_count);
+    bool list = file->schema->type == CYAML_SEQUENCE; /* only then may a place for its count be given */
+    cyaml_err_t code = cyaml_load_data(text.data, text.len, &file->config, file->schema, &file->root,
+                                       list ? &file->root_count : NULL);
     if (code == CYAML_OK)
         return;
     /* Our walk let pass what libcyaml does not take; its words are all that is known. */
