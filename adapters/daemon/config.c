@@ -1,0 +1,328 @@
+#include "daemon/config.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "daemon/config_form.h"
+#include "front/listener.h"
+#include "registry/identifier.h"
+#include "tlog/note.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_MOST ((size_t)1 << 20)
+
+/* Everything that the configuration owns, freed together. */
+struct config_memory {
+    struct config_memory *next;
+    void *block;
+};
+struct judge {
+    struct config *config;
+    const struct form_config *form;
+    struct faults *faults;
+    char *folder; /* of the file, with its slash; empty: the current one */
+};
+
+#define FAULT(j, path, ...) yamlfile_fault((j)->config->file, (j)->faults, path, __VA_ARGS__)
+
+static void *keep(struct config *config, void *block)
+{
+    struct config_memory *m = memory_zeroed(1, sizeof *m);
+
+    m->block = block;
+    m->next = config->memory;
+    config->memory = m;
+    return block;
+}
+
+static void *keep_zeroed(struct config *config, size_t count, size_t size)
+{
+    return keep(config, memory_zeroed(count + 1, size));
+}
+
+__attribute__((format(printf, 2, 3))) static const char *keep_printf(struct config *config,
+                                                                     const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+
+    va_start(args, format);
+    BUG_ON(vasprintf(&text, format, args) < 0);
+    va_end(args);
+    return keep(config, text);
+}
+
+static const char *file_path(struct judge *j, const char *path)
+{
+    return path[0] == '/' ? path : keep_printf(j->config, "%s%s", j->folder, path);
+}
+
+static bool is_member(const char *id)
+{
+    return identifier_parts(bytes_of_string(id)) == 3;
+}
+
+static void judge_identity(struct judge *j)
+{
+    struct config *c = j->config;
+    const struct form_config *f = j->form;
+
+    c->instance = f->instance;
+    c->member = f->member;
+    if (!identifier_part_valid(bytes_of_string(f->instance)))
+        FAULT(j, "instance", "\"%s\" is not an identifier", f->instance);
+    if (!is_member(f->member))
+        FAULT(j, "member", "\"%s\" is not instance/class/member", f->member);
+    else if (strncmp(f->member, f->instance, strlen(f->instance)) != 0 ||
+             f->member[strlen(f->instance)] != '/')
+        FAULT(j, "member", "\"%s\" is not of the instance %s", f->member, f->instance);
+    c->state = file_path(j, f->state);
+    c->registry = f->registry != NULL ? file_path(j, f->registry) : NULL;
+    c->signing_key = file_path(j, f->keys.signing);
+    c->chain = file_path(j, f->keys.chain);
+    c->link_key = file_path(j, f->keys.link);
+    const char **sealing = keep_zeroed(c, f->keys.sealing_count, sizeof *sealing);
+    for (unsigned i = 0; i < f->keys.sealing_count; i++)
+        sealing[i] = file_path(j, f->keys.sealing[i]);
+    c->sealing_keys = sealing;
+    c->sealing_key_count = f->keys.sealing_count;
+}
+
+static void judge_bus(struct judge *j)
+{
+    const struct form_bus *bus = &j->form->bus;
+
+    j->config->bus_endpoint = bus->endpoint;
+    if (strncmp(bus->endpoint, "tcp://", 6) != 0)
+        FAULT(j, "bus.endpoint", "\"%s\" is not tcp://HOST:PORT", bus->endpoint);
+    if (!hex_decode(bus->public_key, strlen(bus->public_key), j->config->bus_public_key, 32))
+        FAULT(j, "bus.public_key", "not the 64 hexadecimal digits of a link key's public half");
+}
+
+static void judge_authority(struct judge *j)
+{
+    const struct form_authority *a = &j->form->authority;
+    char path[64];
+
+    for (unsigned i = 0; i < a->keys_count; i++) {
+        struct note_verifier verifier;
+        snprintf(path, sizeof path, "authority.keys[%u]", i);
+        if (!note_verifier_parse(bytes_of_string(a->keys[i]), &verifier) || verifier.type != NOTE_ED25519)
+            FAULT(j, path, "not a verifier key (name+id+base64)");
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(a->keys[i], a->keys[k]) == 0)
+                FAULT(j, path, "the same key twice");
+    }
+    if (a->threshold == 0 || a->threshold > a->keys_count)
+        FAULT(j, "authority.threshold", "%u of %u keys: must be at least 1 and at most the number of keys",
+              a->threshold, a->keys_count);
+    j->config->authority = (struct registry_authority){
+        .keys = (const char *const *)a->keys, .count = a->keys_count, .threshold = a->threshold};
+}
+
+static bool mode_parse(const char *text, unsigned *mode)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 8);
+
+    *mode = (unsigned)value;
+    /* A socket that its owner cannot use, or an execute bit, is a slip of the pen. */
+    return *end == 0 && end != text && value <= 0777 && (value & 0600) == 0600 && (value & 0111) == 0;
+}
+
+static void judge_listener(struct judge *j, unsigned i, struct front_listener *out)
+{
+    const struct form_listener *f = &j->form->listeners[i];
+    const char **subsystems = keep_zeroed(j->config, f->subsystems_count, sizeof *subsystems);
+    char path[96];
+
+    snprintf(path, sizeof path, "listeners[%u]", i);
+    if ((f->address != NULL) == (f->unix_path != NULL))
+        FAULT(j, path, "needs either address or unix");
+    if (f->address != NULL && !listener_address_valid(f->address)) {
+        snprintf(path, sizeof path, "listeners[%u].address", i);
+        FAULT(j, path,
+              "\"%s\": only 127.0.0.1:PORT and \"[::1]:PORT\" are served; others need a unix socket and a "
+              "reverse proxy of your own",
+              f->address);
+    }
+    if (f->mode != NULL && (f->unix_path == NULL || !mode_parse(f->mode, &out->mode))) {
+        snprintf(path, sizeof path, "listeners[%u].mode", i);
+        FAULT(j, path, "\"%s\": the octal mode of a unix socket, such as \"0660\"", f->mode);
+    }
+    for (unsigned k = 0; k < f->subsystems_count; k++) {
+        if (!identifier_part_valid(bytes_of_string(f->subsystems[k]))) {
+            snprintf(path, sizeof path, "listeners[%u].subsystems[%u]", i, k);
+            FAULT(j, path, "\"%s\" is not the code of a subsystem of %s", f->subsystems[k],
+                  j->config->member);
+        }
+        subsystems[k] = keep_printf(j->config, "%s/%s", j->config->member, f->subsystems[k]);
+    }
+    out->address = f->address;
+    out->unix_path = f->unix_path != NULL ? file_path(j, f->unix_path) : NULL;
+    out->subsystems = subsystems;
+    out->subsystem_count = f->subsystems_count;
+}
+
+static void judge_sql(struct judge *j, unsigned service, const struct form_sql *f, struct sql_options *out)
+{
+    struct sql_statement *statements = keep_zeroed(j->config, f->statements_count, sizeof *statements);
+    char path[96];
+    struct error e;
+
+    if (f->threads > 64) {
+        snprintf(path, sizeof path, "services[%u].sql.threads", service);
+        FAULT(j, path, "at most 64");
+    }
+    for (unsigned i = 0; i < f->statements_count; i++) {
+        const struct form_statement *s = &f->statements[i];
+        statements[i] = (struct sql_statement){.operation = s->operation,
+                                               .text = s->text,
+                                               .parameters = (const char *const *)s->parameters,
+                                               .parameter_count = s->parameters_count,
+                                               .one = s->one,
+                                               .writes = s->writes};
+        snprintf(path, sizeof path, "services[%u].sql.statements[%u]", service, i);
+        if (connector_sql_check(&statements[i], &e) != 0)
+            FAULT(j, path, "%s", e.text);
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(statements[k].operation, s->operation) == 0)
+                FAULT(j, path, "a second statement for the operation %s", s->operation);
+    }
+    *out = (struct sql_options){.connection = f->connection,
+                                .threads = f->threads,
+                                .timeout = f->timeout_ms * 1000,
+                                .most_rows = f->most_rows,
+                                .statements = statements,
+                                .statement_count = f->statements_count};
+    if (connector_sql_check_connection(f->connection, &e) != 0) {
+        snprintf(path, sizeof path, "services[%u].sql.connection", service);
+        FAULT(j, path, "%s", e.text);
+    }
+}
+
+static void judge_service(struct judge *j, unsigned i, struct config_service *out)
+{
+    const struct form_service *f = &j->form->services[i];
+    size_t len = strlen(j->config->member);
+    char path[96];
+
+    out->service = f->service;
+    out->connector = f->connector;
+    snprintf(path, sizeof path, "services[%u].service", i);
+    if (identifier_parts(bytes_of_string(f->service)) != 5 ||
+        strncmp(f->service, j->config->member, len) != 0 || f->service[len] != '/')
+        FAULT(j, path, "\"%s\" is not %s/subsystem/service", f->service, j->config->member);
+    for (unsigned k = 0; k < i; k++)
+        if (strcmp(j->form->services[k].service, f->service) == 0)
+            FAULT(j, path, "the same service twice");
+
+    bool sql = strcmp(f->connector, "sql") == 0;
+    snprintf(path, sizeof path, "services[%u].connector", i);
+    if (!sql && strcmp(f->connector, "echo") != 0)
+        FAULT(j, path, "\"%s\" is none of echo, sql", f->connector);
+    else if (sql != (f->sql != NULL))
+        FAULT(j, path, sql ? "needs the key sql beside it" : "does not go with the key sql");
+    if (sql && f->sql != NULL)
+        judge_sql(j, i, f->sql, &out->sql);
+}
+
+/* Which of these words it is; a fault, and 0, when it is none of them. */
+static unsigned judge_word(struct judge *j, const char *key, const char *word, const char *const *words,
+                           unsigned otherwise)
+{
+    if (word == NULL)
+        return otherwise;
+    for (unsigned i = 0; words[i] != NULL; i++)
+        if (strcmp(word, words[i]) == 0)
+            return i;
+    FAULT(j, key, "\"%s\" is not one of the words this key takes", word);
+    return otherwise;
+}
+
+static void judge_limits(struct judge *j)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    static const char *const spellings[] = {"7.8", "old", NULL};
+    const struct form_limits none = {0}, *f = j->form->limits != NULL ? j->form->limits : &none;
+    struct config *c = j->config;
+
+    c->log_level = (enum log_level)judge_word(j, "log_level", j->form->log_level, levels, LOG_INFO_);
+    c->fault_spelling = (enum fault_spelling)judge_word(j, "fault_spelling", j->form->fault_spelling,
+                                                        spellings, FAULT_SPELLING_7_8);
+    if (f->request_timeout_ms > 110000)
+        FAULT(j, "limits.request_timeout_ms", "at most 110000: a message may live for 120 s");
+    c->most_asks = f->most_asks;
+    c->most_connections = f->connections;
+    c->idle_seconds = f->idle_seconds;
+    c->most_ask_bytes = f->most_ask_bytes;
+    c->most_body_bytes = f->most_body_bytes;
+    c->request_timeout = f->request_timeout_ms * 1000;
+    c->unproven_most = f->unproven_ms * 1000;
+    c->clock_skew = f->clock_skew_ms * 1000;
+    c->crl_grace = f->crl_grace_hours * 3600 * MICROSECONDS;
+}
+
+static void judge_all(struct judge *j)
+{
+    struct config *c = j->config;
+    struct front_listener *listeners = keep_zeroed(c, j->form->listeners_count, sizeof *listeners);
+    struct config_service *services = keep_zeroed(c, j->form->services_count, sizeof *services);
+
+    judge_identity(j);
+    judge_bus(j);
+    judge_authority(j);
+    for (unsigned i = 0; i < j->form->listeners_count; i++)
+        judge_listener(j, i, &listeners[i]);
+    for (unsigned i = 0; i < j->form->services_count; i++)
+        judge_service(j, i, &services[i]);
+    judge_limits(j);
+    c->listeners = listeners;
+    c->listener_count = j->form->listeners_count;
+    c->services = services;
+    c->service_count = j->form->services_count;
+    if (c->listener_count == 0 && c->service_count == 0)
+        FAULT(j, "", "neither listeners nor services: this adapter would have nothing to do");
+}
+
+struct config *config_load(const char *path, struct faults *faults)
+{
+    struct config *config = memory_zeroed(1, sizeof *config);
+    struct buffer text = {0};
+    struct error e;
+    const char *slash = strrchr(path, '/');
+
+    if (file_read(path, CONFIG_MOST, &text, &e) != 0) {
+        buffer_printf(&faults->text, "%s: %s\n", path, e.text);
+        faults->count++;
+        goto failed;
+    }
+    config->file = yamlfile_parse(buffer_bytes(&text), path, &config_schema, faults);
+    if (config->file == NULL)
+        goto failed;
+    struct judge judge = {.config = config, .form = yamlfile_root(config->file), .faults = faults};
+    judge.folder = keep(config, slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : string_copy(""));
+    judge_all(&judge);
+    if (faults->count > 0)
+        goto failed;
+    buffer_free(&text);
+    return config;
+
+failed:
+    buffer_free(&text);
+    config_free(config);
+    return NULL;
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    while (config->memory != NULL) {
+        struct config_memory *m = config->memory;
+        config->memory = m->next;
+        free(m->block);
+        free(m);
+    }
+    yamlfile_free(config->file);
+    free(config);
+}

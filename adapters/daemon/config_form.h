@@ -1,0 +1,61 @@
+#ifndef WASL_DAEMON_CONFIG_FORM_H
+#define WASL_DAEMON_CONFIG_FORM_H
+/* The configuration file as libcyaml loads it: form only. config.c makes sense of it. */
+#include <cyaml/cyaml.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct form_bus {
+    char *endpoint, *public_key;
+};
+struct form_keys {
+    char *signing, *chain, *link;
+    char **sealing;
+    unsigned sealing_count;
+};
+struct form_authority {
+    char **keys;
+    unsigned keys_count;
+    uint32_t threshold;
+};
+struct form_listener {
+    char *address, *unix_path, *mode;
+    char **subsystems;
+    unsigned subsystems_count;
+};
+struct form_statement {
+    char *operation, *text;
+    char **parameters;
+    unsigned parameters_count;
+    bool one, writes;
+};
+struct form_sql {
+    char *connection;
+    uint32_t threads;
+    uint64_t timeout_ms, most_rows;
+    struct form_statement *statements;
+    unsigned statements_count;
+};
+struct form_service {
+    char *service, *connector;
+    struct form_sql *sql;
+};
+struct form_limits {
+    uint32_t most_asks, connections, idle_seconds;
+    uint64_t most_ask_bytes, most_body_bytes, request_timeout_ms, unproven_ms, clock_skew_ms, crl_grace_hours;
+};
+struct form_config {
+    char *instance, *member, *state, *registry, *log_level, *fault_spelling;
+    struct form_bus bus;
+    struct form_keys keys;
+    struct form_authority authority;
+    struct form_listener *listeners;
+    unsigned listeners_count;
+    struct form_service *services;
+    unsigned services_count;
+    struct form_limits *limits;
+};
+
+extern const cyaml_schema_value_t config_schema;
+
+#endif

@@ -1,0 +1,293 @@
+#include "front/exchange.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "front/fields.h"
+#include "front/status.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define DISCARD_MOST                                                                                         \
+    ((uint64_t)16 << 20) /* a body too large is read this far, so that its refusal can be recorded */
+#define RECEIVE_MOST (60 * MICROSECONDS) /* a request that trickles in for longer is cut off */
+
+struct exchange {
+    struct front_door *door;
+    struct MHD_Connection *connection;
+    struct request request;
+    bool headers_taken;
+    uint64_t begun;    /* monotonic */
+    uint64_t received; /* bytes of body */
+    uint64_t counted;  /* bytes of body that shared->body_bytes counts for us */
+    bool no_room;      /* the bound over all requests is reached */
+    bool wants_xml;
+    enum refusal front_refusal;
+    const char *front_words;
+    struct MHD_Response *response;
+    unsigned status;
+};
+
+void *exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
+{
+    struct exchange *x = memory_zeroed(1, sizeof *x);
+
+    x->door = arg;
+    x->connection = connection;
+    x->begun = clock_monotonic();
+    buffer_append_string(&x->request.target, target);
+    atomic_fetch_add(&x->door->shared->open, 1);
+    return x;
+}
+
+void exchange_end(void *arg, struct MHD_Connection *connection, void **exchange,
+                  enum MHD_RequestTerminationCode code)
+{
+    struct exchange *x = *exchange;
+
+    (void)arg, (void)connection, (void)code;
+    if (x == NULL)
+        return;
+    *exchange = NULL;
+    if (x->response != NULL)
+        MHD_destroy_response(x->response);
+    atomic_fetch_sub(&x->door->shared->body_bytes, x->counted);
+    atomic_fetch_sub(&x->door->shared->open, 1);
+    request_clear(&x->request);
+    free(x);
+}
+
+/* --- answers --- */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    /* MHD refuses what could split a response; such a field is dropped. */
+    (void)MHD_add_response_header(response, name, value);
+}
+
+static struct MHD_Response *response_of(struct bytes body)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
+    BUG_ON(response == NULL);
+    return response;
+}
+
+static void respond_fault(struct exchange *x, const struct fault *fault)
+{
+    struct buffer body = {0};
+    char type[FAULT_TYPE_MOST], id[37];
+    enum fault_spelling spelling = x->door->shared->spelling;
+
+    fault_type(fault->refusal, spelling, type);
+    fault_body(fault, spelling, x->wants_xml, &body);
+    uuid_format(fault->id, id);
+    x->response = response_of(buffer_bytes(&body));
+    x->status = fault_status(type);
+    add_header(x->response, "Content-Type",
+               x->wants_xml ? "application/xml;charset=utf-8" : "application/json");
+    add_header(x->response, "X-Road-Error", type);
+    add_header(x->response, "Wasl-Refusal", refusal_name(fault->refusal));
+    add_header(x->response, "Wasl-Exchange", id);
+    buffer_free(&body);
+}
+
+/* Nothing about this one is in the ledger: the log is its only trace. */
+static void respond_unrecorded(struct exchange *x, enum refusal refusal, const char *words)
+{
+    struct fault fault = {.refusal = refusal, .words = words};
+    char id[37];
+
+    uuid_random(fault.id);
+    uuid_format(fault.id, id);
+    log_info("front_refused", "refusal=%s exchange=%s", refusal_name(refusal), id);
+    respond_fault(x, &fault);
+}
+
+static void add_bytes_header(struct MHD_Response *response, const char *name, const struct buffer *value)
+{
+    struct buffer text = {0};
+
+    buffer_append_bytes(&text, buffer_bytes(value));
+    buffer_append(&text, "", 1);
+    add_header(response, name, (const char *)text.data);
+    buffer_free(&text);
+}
+
+static void respond_answer(struct exchange *x, const struct ask *ask, const struct answer *answer)
+{
+    x->response = response_of(answer->body);
+    /* What a final status line cannot carry is the provider's fault. */
+    x->status = answer->status >= 200 && answer->status <= 599 ? answer->status : 502;
+    for (size_t i = 0; answer->headers != NULL && i < answer->headers->count; i++) {
+        const struct http_header *h = &answer->headers->items[i];
+        if (!field_filtered(h->name) && !field_stripped_from_response(h->name))
+            add_header(x->response, h->name, h->value);
+    }
+    add_bytes_header(x->response, "x-road-id", &ask->request_id);
+    add_header(x->response, "x-road-client", ask->consumer);
+    add_header(x->response, "x-road-service", ask->service);
+    add_bytes_header(x->response, "x-road-request-hash", &ask->request_hash);
+}
+
+/* On the core's thread: makes the response whole, then wakes the connection. Nothing of the exchange is
+ * touched after. */
+static void answered(struct ask *ask, const struct answer *answer)
+{
+    struct exchange *x = ask->arg;
+    char id[37];
+
+    uuid_format(ask->exchange_id, id);
+    if (answer->refusal == REFUSAL_NONE) {
+        respond_answer(x, ask, answer);
+        add_header(x->response, "Wasl-Exchange", id);
+    } else {
+        struct fault fault = {.refusal = answer->refusal, .words = answer->words};
+        if (x->front_words != NULL && answer->refusal == x->front_refusal)
+            fault.words = x->front_words;
+        memcpy(fault.id, ask->exchange_id, sizeof fault.id);
+        respond_fault(x, &fault);
+        add_bytes_header(x->response, "x-road-id", &ask->request_id);
+    }
+    add_header(x->response, "x-road-request-id", id);
+    MHD_resume_connection(x->connection);
+}
+
+/* --- the request --- */
+
+static enum MHD_Result take_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                  const char *value, size_t value_len)
+{
+    struct exchange *x = arg;
+
+    (void)kind;
+    /* A NUL inside would make the forwarded value another than the one judged. */
+    if (memchr(name, 0, name_len) != NULL || (value_len > 0 && memchr(value, 0, value_len) != NULL))
+        return MHD_NO;
+    http_headers_add_bytes(&x->request.headers, bytes_make(name, name_len), bytes_make(value, value_len));
+    return MHD_YES;
+}
+
+static void take_head(struct exchange *x, const char *method)
+{
+    uint64_t length;
+
+    x->headers_taken = true;
+    buffer_append_string(&x->request.method, method);
+    int fields = MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, take_field, x);
+    x->wants_xml = field_accept_wants_xml(http_headers_get(&x->request.headers, "Accept"));
+    if (fields < 0 || (size_t)fields != x->request.headers.count) {
+        respond_unrecorded(x, REFUSAL_BAD_REQUEST, "A header field holds a NUL byte.");
+        return;
+    }
+    const char *announced = http_headers_get(&x->request.headers, "Content-Length");
+    if (announced != NULL && decimal_parse(bytes_of_string(announced), &length) && length > DISCARD_MOST)
+        respond_unrecorded(x, REFUSAL_TOO_LARGE, NULL);
+}
+
+/* False: the connection is cut. */
+static bool take_body(struct exchange *x, const char *data, size_t len)
+{
+    struct front_shared *shared = x->door->shared;
+
+    x->received += len;
+    if (x->received > DISCARD_MOST || clock_monotonic() - x->begun > RECEIVE_MOST)
+        return false;
+    if (x->received > shared->most_body)
+        x->request.body_too_large = true;
+    if (!x->request.body_too_large && !x->no_room) {
+        x->counted += len;
+        x->no_room = atomic_fetch_add(&shared->body_bytes, len) + len > shared->most_body_bytes;
+    }
+    if (x->request.body_too_large || x->no_room)
+        buffer_free(&x->request.body);
+    else
+        buffer_append(&x->request.body, data, len);
+    return true;
+}
+
+static bool asks_for_status(const struct exchange *x)
+{
+    return bytes_equal_string(buffer_bytes(&x->request.target), "/wasl/status") &&
+           bytes_equal_string(buffer_bytes(&x->request.method), "GET");
+}
+
+static void respond_status(struct exchange *x)
+{
+    struct core_status status = {0};
+    struct buffer body = {0};
+
+    x->door->shared->core.status(x->door->shared->core.arg, &status);
+    status_json(x->door->speaker.member, &status, &body);
+    x->response = response_of(buffer_bytes(&body));
+    x->status = 200;
+    add_header(x->response, "Content-Type", "application/json");
+    add_header(x->response, "Cache-Control", "no-store");
+    buffer_free(&body);
+}
+
+/* The lock is held for reading: the core is there. True: the connection sleeps until the core (which may have
+ * done so already) or this function wakes it, and x belongs to the core's thread until then. */
+static bool ask_core(struct exchange *x)
+{
+    struct front_shared *shared = x->door->shared;
+    struct fault fault;
+
+    struct ask *ask = request_ask(&x->request, &x->door->speaker, &fault, &x->front_words);
+    if (ask == NULL) {
+        respond_unrecorded(x, fault.refusal, fault.words);
+        return false;
+    }
+    x->front_refusal = ask->front_refusal;
+    ask->done = answered;
+    ask->arg = x;
+    /* Suspended first: the answer may be there before core_ask returns. */
+    MHD_suspend_connection(x->connection);
+    if (!shared->core.ask(shared->core.arg, ask)) {
+        ask_free(ask);
+        respond_unrecorded(x, REFUSAL_TOO_MANY, NULL);
+        MHD_resume_connection(x->connection);
+    }
+    return true;
+}
+
+/* True: suspended. False: x->response is there. */
+static bool dispatch(struct exchange *x)
+{
+    struct front_shared *shared = x->door->shared;
+    bool suspended = false;
+
+    pthread_rwlock_rdlock(&shared->lock);
+    if (shared->stopping)
+        respond_unrecorded(x, REFUSAL_STOPPED, "The adapter is stopping.");
+    else if (x->no_room)
+        respond_unrecorded(x, REFUSAL_TOO_MANY, NULL);
+    else if (asks_for_status(x))
+        respond_status(x);
+    else
+        suspended = ask_core(x);
+    pthread_rwlock_unlock(&shared->lock);
+    return suspended;
+}
+
+enum MHD_Result exchange_step(void *arg, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *upload, size_t *upload_len,
+                              void **exchange)
+{
+    struct exchange *x = *exchange;
+
+    (void)arg, (void)url, (void)version;
+    if (x == NULL)
+        return MHD_NO;
+    if (!x->headers_taken) {
+        take_head(x, method);
+        return x->response != NULL ? MHD_queue_response(connection, x->status, x->response) : MHD_YES;
+    }
+    if (*upload_len > 0) {
+        size_t len = *upload_len;
+        *upload_len = 0;
+        return take_body(x, upload, len) ? MHD_YES : MHD_NO;
+    }
+    if (x->response == NULL && dispatch(x))
+        return MHD_YES;
+    return MHD_queue_response(connection, x->status, x->response);
+}

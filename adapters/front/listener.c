@@ -1,0 +1,125 @@
+#include "front/listener.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 128
+
+static bool address_parse(const char *address, struct sockaddr_storage *out, socklen_t *len)
+{
+    static const char *const v4 = "127.0.0.1:", *const v6 = "[::1]:";
+    uint64_t port;
+
+    memset(out, 0, sizeof *out);
+    if (strncmp(address, v4, strlen(v4)) == 0) {
+        struct sockaddr_in *in = (struct sockaddr_in *)out;
+        if (!decimal_parse(bytes_of_string(address + strlen(v4)), &port) || port > 65535)
+            return false;
+        in->sin_family = AF_INET;
+        in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        in->sin_port = htons((uint16_t)port);
+        *len = sizeof *in;
+        return true;
+    }
+    if (strncmp(address, v6, strlen(v6)) == 0) {
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+        if (!decimal_parse(bytes_of_string(address + strlen(v6)), &port) || port > 65535)
+            return false;
+        in6->sin6_family = AF_INET6;
+        in6->sin6_addr = in6addr_loopback;
+        in6->sin6_port = htons((uint16_t)port);
+        *len = sizeof *in6;
+        return true;
+    }
+    return false;
+}
+
+bool listener_address_valid(const char *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t len;
+    return address_parse(address, &storage, &len);
+}
+
+int listener_open_tcp(const char *address, char bound[LISTENER_ADDRESS_MOST], struct error *e)
+{
+    struct sockaddr_storage storage;
+    socklen_t len = 0;
+    int one = 1;
+
+    if (!address_parse(address, &storage, &len))
+        return error_set(e, ERROR_CONFIG,
+                         "listener %s: only 127.0.0.1:PORT and [::1]:PORT are served over TCP", address);
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return error_set(e, ERROR_IO, "listener %s: no socket: %s", address, strerror(errno));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&storage, len) != 0 || listen(fd, BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&storage, &len) != 0) {
+        error_set(e, ERROR_IO, "listener %s: %s; is another program on this port?", address, strerror(errno));
+        close(fd);
+        return -1;
+    }
+    if (storage.ss_family == AF_INET)
+        snprintf(bound, LISTENER_ADDRESS_MOST, "127.0.0.1:%u",
+                 ntohs(((struct sockaddr_in *)&storage)->sin_port));
+    else
+        snprintf(bound, LISTENER_ADDRESS_MOST, "[::1]:%u",
+                 ntohs(((struct sockaddr_in6 *)&storage)->sin6_port));
+    return fd;
+}
+
+/* A socket file that a program before us left behind refuses connections. */
+static int remove_stale(const char *path, const struct sockaddr_un *address, struct error *e)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT ? 0 : error_set(e, ERROR_IO, "listener unix:%s: %s", path, strerror(errno));
+    if (!S_ISSOCK(st.st_mode))
+        return error_set(e, ERROR_CONFIG, "listener unix:%s: there is a file of another kind", path);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0)
+        return error_set(e, ERROR_IO, "listener unix:%s: no socket: %s", path, strerror(errno));
+    int result = connect(probe, (const struct sockaddr *)address, sizeof *address);
+    int why = result == 0 ? 0 : errno;
+    close(probe);
+    if (why != ECONNREFUSED)
+        return error_set(e, ERROR_IO, "listener unix:%s: another program listens there", path);
+    if (unlink(path) != 0)
+        return error_set(e, ERROR_IO, "listener unix:%s: cannot remove the old socket: %s", path,
+                         strerror(errno));
+    return 0;
+}
+
+int listener_open_unix(const char *path, mode_t mode, char bound[LISTENER_ADDRESS_MOST], struct error *e)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof address.sun_path)
+        return error_set(e, ERROR_CONFIG, "listener unix:%s: the path is longer than %zu bytes", path,
+                         sizeof address.sun_path - 1);
+    strcpy(address.sun_path, path);
+    if (remove_stale(path, &address, e) != 0)
+        return -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return error_set(e, ERROR_IO, "listener unix:%s: no socket: %s", path, strerror(errno));
+    /* The mode of the socket before bind: nobody can slip in between bind and chmod. */
+    if (fchmod(fd, mode) != 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        chmod(path, mode) != 0 || listen(fd, BACKLOG) != 0) {
+        error_set(e, ERROR_IO, "listener unix:%s: %s", path, strerror(errno));
+        close(fd);
+        return -1;
+    }
+    snprintf(bound, LISTENER_ADDRESS_MOST, "unix:%s", path);
+    return fd;
+}
