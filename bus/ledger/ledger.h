@@ -8,9 +8,9 @@
  * fdatasync, one checkpoint. Nothing may leave the bus before ledger_commit has returned 0. After a failed commit the
  * process must exit: it never signs that size again.
  *
- * Folder: ledger/segments/<first index, 20 digits>/ (LMDB: entries, tiles, exchanges, ...), ledger/tree/ (finished tiles of
- * closed segments), vault/, trust/ (objects by hash), STOPPED (why a bus must not run on). bus/ledger/README.md has the
- * tables, byte for byte.
+ * <folder>/segments/<first index, 20 digits>/ (LMDB: entries, tiles, exchanges, ...), <folder>/tree/ (finished tiles of
+ * closed segments), <folder>/STOPPED (why a bus must not run on). Vault and trust store have folders of their own.
+ * bus/ledger/README.md has the tables, byte for byte.
  */
 #include "base/bytes.h"
 #include "base/refusal.h"
@@ -34,7 +34,7 @@ struct ledger_options {
 struct ledger *ledger_open(const struct ledger_options *options, struct error *e);
 void ledger_close(struct ledger *ledger); /* NULL is harmless */
 
-/* Latest committed checkpoint: its note, and parsed. Size 0 has no note. Thread safe copies. */
+/* Latest committed checkpoint: its note (appended), and parsed; either may be NULL. Size 0 has no note. Any thread. */
 void ledger_checkpoint(struct ledger *ledger, struct buffer *note, struct checkpoint *checkpoint);
 double ledger_used(struct ledger *ledger);         /* share of the map in use */
 uint64_t ledger_last_time(const struct ledger *ledger);
@@ -49,15 +49,20 @@ int ledger_begin(struct ledger *ledger, uint64_t now, struct error *e);
 /* What became of a message that the writer was asked to record. */
 struct ledger_result {
     unsigned type;       /* enum entry_type written, 0 when an old one was found */
-    enum refusal reason; /* for REFUSED */
+    enum refusal reason; /* of what was written; of an old request that has ended: of its terminal entry */
     uint64_t index;      /* of the entry, also of an old one */
-    bool old;            /* the same message was here before: index is its entry (or its exchange's terminal entry) */
+    bool old;            /* the same message was here before: index is its own entry */
     uint64_t terminal;   /* old request whose exchange has ended: index of its terminal entry; else UINT64_MAX */
 };
 
 /* A message whose signature, chain, time window and grant have been judged good (reason REFUSAL_NONE), or not. The ledger
- * itself judges: same id (replay), the request that a response answers (open, terminal -> late), subject-key present, quota. quota_key: grant id (32
- * bytes) and most a day, or NULL. deadline: when the bus will time the exchange out. */
+ * itself judges: same id (replay), expiry by bus time, the request that a response answers (open, terminal -> late),
+ * subject key present, quota. quota_key: grant id (32 bytes) and most a day, or NULL. deadline: when the bus will time the
+ * exchange out.
+ *
+ * A refused request has ended with that entry: the same bytes again are old. A refusal whose reason says that the signer
+ * is not proven (1 to 3, 20 to 27) touches no exchange, since it may carry anybody's id. A refused response leaves its
+ * exchange open. Kinds without rules (documents, events, ...) are refused UNSUPPORTED_VERSION. */
 struct ledger_message {
     struct bytes context, body, signature;
     const struct header *header;
@@ -71,7 +76,8 @@ struct ledger_message {
 };
 int ledger_put_message(struct ledger *ledger, const struct ledger_message *message, struct ledger_result *result,
                        struct error *e);
-/* Terminal by the bus itself: type TIMED_OUT, INTERRUPTED or REFUSED (with a reason). result->old when it has already ended. */
+/* Terminal by the bus itself: type TIMED_OUT, INTERRUPTED or REFUSED (with a reason). result->old when it has already ended:
+ * index is its terminal entry, or UINT64_MAX when it is no longer known. */
 int ledger_put_end(struct ledger *ledger, const uint8_t exchange_id[16], unsigned type, enum refusal reason,
                    struct ledger_result *result, struct error *e);
 /* An object takes effect; harmless (result->old) when that object already has. */
@@ -86,6 +92,9 @@ int64_t ledger_put_interrupted(struct ledger *ledger, struct error *e);
 
 /* Signs the checkpoint and commits. 0: everything put since ledger_begin is on disk. -1: exit the process. */
 int ledger_commit(struct ledger *ledger, struct error *e);
+/* Abandons the batch, as when ledger_put_* has failed (ERROR_FULL): nothing of it was signed, and the messages may be put
+ * again or turned away. -1: exit the process. */
+int ledger_abort(struct ledger *ledger, struct error *e);
 
 /* Entry bytes and proof text (appended) of an entry under the latest checkpoint; writer's thread. The receipt. */
 int ledger_receipt(struct ledger *ledger, uint64_t index, struct buffer *entry, struct buffer *proof, struct error *e);
