@@ -1,0 +1,23 @@
+#ifndef WASL_AUDIT_JUDGE_H
+#define WASL_AUDIT_JUDGE_H
+/*
+ * Judges again what the bus has admitted, with what was in force then and never with today's: the registry
+ * that each entry names, the certificate chains and revocation lists that had taken effect by entries before
+ * it. The registries are believed by the authority's signature.
+ */
+#include "certificates.h"
+#include "findings.h"
+#include "registry/registry.h"
+
+struct judge;
+struct judge *judge_new(struct reader *reader, const struct registry_authority *authority);
+void judge_free(struct judge *judge); /* NULL is harmless */
+/* Each entry in order: takes up the registry that it names and the revocation list that takes effect. 0, -1
+ * reading failed. */
+int judge_note(struct judge *judge, const struct record *record, struct findings *findings, struct error *e);
+/* A message that was admitted, came late, or escrowed a key: was its certificate trusted, and had its request
+ * a grant? False with words. True where the registry could not be read, which judge_note has reported. */
+bool judge_message(struct judge *judge, const struct record *record, const struct certificate *certificate,
+                   char words[256]);
+
+#endif

@@ -1,0 +1,364 @@
+/* wasl-audit log: entries as lines, filtered; with -f as they come. */
+#include "commands.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "exits.h"
+#include "row.h"
+#include "source.h"
+#include "text.h"
+
+#include <argp.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A request lives two minutes at most: so much before --since is read for the join. */
+#define LOOK_BACK (180 * MICROSECONDS)
+
+struct log_options {
+    struct source source;
+    struct filter filter;
+    enum row_form form;
+    bool utc, follow;
+};
+
+struct log_run {
+    const struct log_options *options;
+    struct reader *reader;
+    struct exchanges *exchanges;
+    uint64_t shown;
+};
+
+enum {
+    OPTION_SINCE = 0x2000,
+    OPTION_UNTIL,
+    OPTION_CONSUMER,
+    OPTION_PROVIDER,
+    OPTION_SERVICE,
+    OPTION_PURPOSE,
+    OPTION_OUTCOME,
+    OPTION_TYPE,
+    OPTION_EXCHANGE,
+    OPTION_UTC,
+};
+
+static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "Which entries:", 1},
+    {"since", OPTION_SINCE, "TIME", 0,
+     "From this time on: 2026-11-22T08:00:00+01:00, 2026-11-22 (midnight UTC), or how long ago: 90s, 15m, "
+     "2h, 7d",
+     1},
+    {"until", OPTION_UNTIL, "TIME", 0, "Before this time", 1},
+    {"consumer", OPTION_CONSUMER, "ID", 0,
+     "Asked by this member or subsystem (TN/GOV/MEN, TN/GOV/MEN/enrolment)", 1},
+    {"provider", OPTION_PROVIDER, "ID", 0, "Asked of this member or subsystem", 1},
+    {"service", OPTION_SERVICE, "ID", 0, "This service (its code or whole identifier)", 1},
+    {"purpose", OPTION_PURPOSE, "CODE", 0, "For this purpose", 1},
+    {"outcome", OPTION_OUTCOME, "WORD", 0,
+     "What became of it: answered, admitted, timed_out, interrupted, late, refused (for any reason), or the "
+     "name of a "
+     "refusal such as grant_expired",
+     1},
+    {"type", OPTION_TYPE, "WORD", 0,
+     "Type of the entry (admitted, registry, ...) or kind of its message (request, ...)", 1},
+    {"exchange", OPTION_EXCHANGE, "UUID", 0, "Of this exchange", 1},
+    {NULL, 0, NULL, 0, "How:", 2},
+    {"output", 'o', "FORM", 0, "short (default), jsonl or csv", 2},
+    {"utc", OPTION_UTC, NULL, 0, "Times in UTC instead of the local zone", 2},
+    {"follow", 'f', NULL, 0, "Go on with new entries as they come", 2},
+    {NULL, 0, NULL, 0, "Where from:", 10},
+    {0},
+};
+
+static uint64_t parse_time(const char *argument, struct argp_state *state)
+{
+    uint64_t time = 0;
+    if (!text_parse_time(argument, clock_wall(), &time))
+        argp_error(
+            state,
+            "%s is not a time: give it with its zone (2026-11-22T08:00:00+01:00), as a date, or as 15m",
+            argument);
+    return time;
+}
+
+static bool outcome_known(const char *word)
+{
+    static const char *const words[] = {"admitted", "answered", "refused"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    for (unsigned type = ENTRY_ADMITTED; type <= ENTRY_FILL; type++)
+        if (strcmp(word, entry_type_name(type)) == 0)
+            return true;
+    return refusal_by_name(word) != REFUSAL_NONE;
+}
+
+static bool type_known(const char *word)
+{
+    for (unsigned type = ENTRY_ADMITTED; type <= ENTRY_FILL; type++)
+        if (strcmp(word, entry_type_name(type)) == 0)
+            return true;
+    for (unsigned kind = MESSAGE_REQUEST; kind <= MESSAGE_REFUSAL; kind++)
+        if (strcmp(word, message_kind_name(kind)) == 0)
+            return true;
+    return strcmp(word, "unknown") == 0;
+}
+
+static error_t parse_filter(int key, char *argument, struct argp_state *state, struct filter *filter)
+{
+    switch (key) {
+    case OPTION_SINCE:
+        filter->since = parse_time(argument, state);
+        return 0;
+    case OPTION_UNTIL:
+        filter->until = parse_time(argument, state);
+        return 0;
+    case OPTION_CONSUMER:
+        filter->consumer = argument;
+        return 0;
+    case OPTION_PROVIDER:
+        filter->provider = argument;
+        return 0;
+    case OPTION_SERVICE:
+        filter->service = argument;
+        return 0;
+    case OPTION_PURPOSE:
+        filter->purpose = argument;
+        return 0;
+    case OPTION_OUTCOME:
+        if (!outcome_known(argument))
+            argp_error(state, "there is no outcome %s", argument);
+        filter->outcome = argument;
+        return 0;
+    case OPTION_TYPE:
+        if (!type_known(argument))
+            argp_error(state, "there is no type of entry and no kind of message %s", argument);
+        filter->type = argument;
+        return 0;
+    case OPTION_EXCHANGE:
+        if (!uuid_parse(argument, filter->exchange))
+            argp_error(state, "%s is not the id of an exchange (a UUID)", argument);
+        filter->has_exchange = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct log_options *log = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &log->source;
+        return 0;
+    case 'o':
+        if (strcmp(argument, "short") == 0)
+            log->form = ROW_SHORT;
+        else if (strcmp(argument, "jsonl") == 0)
+            log->form = ROW_JSONL;
+        else if (strcmp(argument, "csv") == 0)
+            log->form = ROW_CSV;
+        else
+            argp_error(state, "--output is short, jsonl or csv");
+        return 0;
+    case OPTION_UTC:
+        log->utc = true;
+        return 0;
+    case 'f':
+        log->follow = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "log takes options only; to see one exchange: wasl-audit show %s", argument);
+        return 0;
+    default:
+        return parse_filter(key, argument, state, &log->filter);
+    }
+}
+
+/* Remembers what later entries of the exchange do not say themselves. */
+static void remember(struct exchanges *exchanges, const struct record *record)
+{
+    if (record->index % 65536 == 0 && exchanges_count(exchanges) > 65536)
+        exchanges_forget_ended(exchanges);
+    if (!record->has_exchange)
+        return;
+    struct exchange *exchange = exchanges_find(exchanges, record->exchange_id);
+    if (record_is(record, ENTRY_ADMITTED, MESSAGE_REQUEST)) {
+        if (exchange == NULL)
+            exchange = exchanges_add(exchanges, record->exchange_id);
+        free(exchange->header);
+        exchange->header = memory_copy(&record->header, sizeof record->header);
+        exchange->terminal = NO_ENTRY;
+    } else if (exchange != NULL && exchange->terminal == NO_ENTRY &&
+               (record->entry.type == ENTRY_TIMED_OUT || record->entry.type == ENTRY_INTERRUPTED ||
+                record_is(record, ENTRY_ADMITTED, MESSAGE_RESPONSE) ||
+                (record->entry.type == ENTRY_REFUSED && !record->has_header))) {
+        exchange_end(exchange, record->index);
+    }
+}
+
+/* An entry that we cannot read is shown, never skipped. */
+static void show_unreadable(const struct log_options *log, uint64_t index)
+{
+    if (log->form == ROW_JSONL)
+        printf("{\"index\":%" PRIu64 ",\"type\":\"unreadable\"}\n", index);
+    else if (log->form == ROW_CSV)
+        printf("\"%" PRIu64 "\",\"\",\"unreadable\"\n", index);
+    else
+        printf("%30s %7" PRIu64 "  not an entry of a version that this tool knows\n", "", index);
+}
+
+static int show_entries(struct log_run *run, uint64_t size, uint64_t from, struct error *e)
+{
+    struct cursor cursor;
+    struct buffer line = {0};
+    uint64_t index;
+    struct bytes raw;
+    int more;
+    cursor_start(&cursor, run->reader, size, from, size);
+    while ((more = cursor_next(&cursor, &index, &raw, e)) == 1) {
+        struct record record;
+        if (!record_open(&record, index, raw)) {
+            show_unreadable(run->options, index);
+            run->shown++;
+            continue;
+        }
+        bool past = record.entry.time >= run->options->filter.until;
+        struct row row;
+        row_make(&row, &record, run->exchanges);
+        if (filter_passes(&run->options->filter, &row)) {
+            buffer_clear(&line);
+            row_put(&row, run->options->form, run->options->utc, &line);
+            fwrite(line.data, 1, line.len, stdout);
+            run->shown++;
+        }
+        remember(run->exchanges, &record);
+        record_close(&record);
+        if (past)
+            break; /* times only rise: `verify` finds where they do not */
+    }
+    buffer_free(&line);
+    cursor_end(&cursor);
+    return more < 0 ? -1 : 0;
+}
+
+/* Time of an entry; 0 when it cannot be read. */
+static int entry_time(struct reader *reader, uint64_t size, uint64_t index, uint64_t *time, struct error *e)
+{
+    struct cursor cursor;
+    struct bytes raw;
+    uint64_t at;
+    *time = 0;
+    cursor_start(&cursor, reader, size, index, index + 1);
+    int found = cursor_next(&cursor, &at, &raw, e);
+    if (found == 1) {
+        struct record record;
+        if (record_open(&record, at, raw)) {
+            *time = record.entry.time;
+            record_close(&record);
+        }
+    }
+    cursor_end(&cursor);
+    return found == 1 ? 0 : -1;
+}
+
+/* First bundle that may hold entries from `since` on: times rise, so it is found by halving. */
+static int find_start(struct reader *reader, uint64_t size, uint64_t since, uint64_t *from, struct error *e)
+{
+    uint64_t low = 0, high = size / TREE_TILE; /* the wanted bundle is among [low, high] */
+    uint64_t wanted = since > LOOK_BACK ? since - LOOK_BACK : 0;
+    while (low < high) {
+        uint64_t middle = low + (high - low + 1) / 2;
+        uint64_t time;
+        if (middle * TREE_TILE >= size) {
+            high = middle - 1;
+            continue;
+        }
+        if (entry_time(reader, size, middle * TREE_TILE, &time, e) != 0)
+            return -1;
+        if (time < wanted)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    *from = low * TREE_TILE;
+    return 0;
+}
+
+static int follow(struct log_run *run, const struct source *source, uint64_t size, struct error *e)
+{
+    for (;;) {
+        fflush(stdout);
+        if (ferror(stdout))
+            return error_set(e, ERROR_IO, "standard output: writing failed");
+        sleep(1);
+        struct checkpoint checkpoint = {0};
+        int found = reader_checkpoint(run->reader, source->keys, source->key_count, NULL, &checkpoint, e);
+        if (found < 0)
+            return -1;
+        if (checkpoint.size < size)
+            return error_set(e, ERROR_INTEGRITY,
+                             "the ledger has shrunk from %" PRIu64 " to %" PRIu64 " entries", size,
+                             checkpoint.size);
+        if (checkpoint.size > size && show_entries(run, checkpoint.size, size, e) != 0)
+            return -1;
+        size = checkpoint.size;
+    }
+}
+
+static int run_log(struct log_options *log, struct error *e)
+{
+    struct checkpoint checkpoint = {0};
+    struct log_run run = {.options = log, .exchanges = exchanges_new()};
+    int result = -1;
+    if (source_open(&log->source, e) != 0)
+        goto done;
+    run.reader = log->source.reader;
+    int found = reader_checkpoint(run.reader, log->source.keys, log->source.key_count, NULL, &checkpoint, e);
+    if (found < 0)
+        goto done;
+    uint64_t from = 0;
+    if (found == 1 && log->filter.since > 0 &&
+        find_start(run.reader, checkpoint.size, log->filter.since, &from, e) != 0)
+        goto done;
+    struct buffer heading = {0};
+    row_put_heading(log->form, &heading);
+    fwrite(heading.data, 1, heading.len, stdout);
+    buffer_free(&heading);
+    if (found == 1 && show_entries(&run, checkpoint.size, from, e) != 0)
+        goto done;
+    if (log->follow && follow(&run, &log->source, checkpoint.size, e) != 0)
+        goto done;
+    result = run.shown > 0 ? EXIT_GOOD : EXIT_NONE;
+    if (fflush(stdout) != 0)
+        result = error_set(e, ERROR_IO, "standard output: writing failed");
+done:
+    exchanges_free(run.exchanges);
+    source_close(&log->source);
+    return result;
+}
+
+int command_log(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&source_argp, 0, NULL, 10}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc =
+            "Shows the ledger's entries, oldest first: who asked whom, what, why, when and what became of "
+            "it. No names "
+            "and no identifiers of persons: they are not in the ledger.\v"
+            "This shows what the bus (or the folder) says; whether that is what was signed is told by "
+            "`wasl-audit "
+            "verify`.\n\nExit status: 0 entries were shown, 1 there are none, 2 usage, 3 integrity, 6 I/O.",
+    };
+    struct log_options log = {.filter.until = UINT64_MAX};
+    struct error e = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &log);
+    int result = run_log(&log, &e);
+    return result < 0 ? exit_with(&e) : result;
+}

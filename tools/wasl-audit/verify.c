@@ -1,0 +1,428 @@
+/* wasl-audit verify: is the ledger whole, unchanged, true to its rules, and the one seen before? */
+#include "commands.h"
+
+#include "base/error.h"
+#include "certificates.h"
+#include "crypto/hash.h"
+#include "exits.h"
+#include "findings.h"
+#include "judge.h"
+#include "recompute.h"
+#include "rules.h"
+#include "source.h"
+#include "state.h"
+#include "tlog/tile.h"
+
+#include <argp.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct verify_options {
+    struct source source;
+    const char *from, *state;
+    bool no_state;
+};
+
+/* An earlier checkpoint that this ledger must extend. */
+struct earlier {
+    const char *path;
+    const char *what; /* "given", "remembered" */
+    struct checkpoint checkpoint;
+    bool known;
+};
+
+struct verify_run {
+    const struct verify_options *options;
+    struct reader *reader;
+    struct checkpoint checkpoint;
+    struct buffer note;
+    struct findings findings;
+    struct earlier earlier[RECOMPUTE_KEPT];
+    struct recompute *recompute;
+    struct rules *rules;
+    struct certificates *certificates;
+    struct judge *judge; /* NULL without a registry */
+    uint64_t signatures;
+    uint8_t registry[HASH_SIZE]; /* the one looked for last */
+};
+
+enum { OPTION_FROM = 0x3000, OPTION_STATE, OPTION_NO_STATE };
+
+static const struct argp_option options[] = {
+    {"from", OPTION_FROM, "FILE", 0, "Also prove that the ledger extends the checkpoint in this file", 1},
+    {"state", OPTION_STATE, "FILE", 0,
+     "Where the checkpoint seen last is remembered (default: $XDG_STATE_HOME/wasl-audit/ORIGIN.checkpoint)",
+     1},
+    {"no-state", OPTION_NO_STATE, NULL, 0, "Neither ask nor remember what was seen last", 1},
+    {NULL, 0, NULL, 0, "Where from, and whose keys:", 10},
+    {0},
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct verify_options *verify = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &verify->source;
+        return 0;
+    case OPTION_FROM:
+        verify->from = argument;
+        return 0;
+    case OPTION_STATE:
+        verify->state = argument;
+        return 0;
+    case OPTION_NO_STATE:
+        verify->no_state = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (verify->source.key_count == 0 && verify->source.registry_file == NULL)
+            argp_error(state,
+                       "whose signature is to be believed? Give --key, or --registry with --authority");
+        if (verify->no_state && verify->state != NULL)
+            argp_error(state, "either --state or --no-state");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Each registry that an entry names must be in the trust store. */
+static int check_registry(struct verify_run *run, const struct record *record, struct error *e)
+{
+    static const uint8_t none[HASH_SIZE];
+    const uint8_t *hash = record->entry.registry_hash;
+    if (memcmp(hash, run->registry, HASH_SIZE) == 0 || memcmp(hash, none, HASH_SIZE) == 0)
+        return 0;
+    memcpy(run->registry, hash, HASH_SIZE);
+    struct buffer object = {0};
+    int found = reader_object(run->reader, hash, &object, e);
+    buffer_free(&object);
+    if (found == 1)
+        return 0;
+    if (found == 0)
+        error_set(e, ERROR_INTEGRITY, "the registry by which it was judged is not in the trust store");
+    else if (e->kind != ERROR_INTEGRITY)
+        return -1;
+    finding(&run->findings, "entry %" PRIu64 ": %s", record->index, e->text);
+    return 0;
+}
+
+/* Each object that takes effect, too. */
+static int check_object(struct verify_run *run, const struct record *record, struct error *e)
+{
+    if (record->entry.type != ENTRY_REGISTRY)
+        return 0;
+    if (!record->entry.has_object) {
+        finding(&run->findings, "entry %" PRIu64 ": it says that an object takes effect, and not which",
+                record->index);
+        return 0;
+    }
+    struct buffer object = {0};
+    int found = reader_object(run->reader, record->entry.object, &object, e);
+    buffer_free(&object);
+    if (found == 1)
+        return 0;
+    if (found == 0)
+        error_set(e, ERROR_INTEGRITY, "the object that takes effect by it is not in the trust store");
+    else if (e->kind != ERROR_INTEGRITY)
+        return -1;
+    finding(&run->findings, "entry %" PRIu64 ": %s", record->index, e->text);
+    return 0;
+}
+
+static int check_signature(struct verify_run *run, const struct record *record, struct error *e)
+{
+    if (!rules_signature_needed(record))
+        return 0;
+    char words[256];
+    const struct certificate *certificate;
+    int good = certificates_check(run->certificates, record, words, &certificate, e);
+    if (good < 0)
+        return -1;
+    if (good == 0) {
+        finding(&run->findings, "entry %" PRIu64 ": %s", record->index, words);
+        return 0;
+    }
+    run->signatures++;
+    if (run->judge != NULL && record->entry.type != ENTRY_REFUSED &&
+        !judge_message(run->judge, record, certificate, words))
+        finding(&run->findings, "entry %" PRIu64 ": %s", record->index, words);
+    return 0;
+}
+
+static int check_entry(struct verify_run *run, uint64_t index, struct bytes raw, struct error *e)
+{
+    uint8_t leaf[HASH_SIZE];
+    merkle_leaf(raw, leaf);
+    if (recompute_add(run->recompute, leaf, e) != 0)
+        return -1;
+    struct record record;
+    if (!record_open(&record, index, raw)) {
+        finding(&run->findings, "entry %" PRIu64 ": it is not an entry of a version that this tool knows",
+                index);
+        return 0;
+    }
+    int result = -1;
+    rules_entry(run->rules, &record);
+    certificates_note(run->certificates, &record);
+    if (check_registry(run, &record, e) != 0 || check_object(run, &record, e) != 0)
+        goto done;
+    if (run->judge != NULL && judge_note(run->judge, &record, &run->findings, e) != 0)
+        goto done;
+    result = check_signature(run, &record, e);
+done:
+    record_close(&record);
+    return result;
+}
+
+static int check_bundle(struct verify_run *run, uint64_t number, struct error *e)
+{
+    unsigned width = tile_width(run->checkpoint.size, 0, number);
+    struct buffer bundle = {0};
+    char path[96];
+    tile_path_format(&(struct tile_path){.kind = TILE_ENTRIES, .number = number, .width = width}, path);
+    int result = 0;
+    bool readable = reader_bundle(run->reader, number, width, &bundle, e) == 0;
+    if (!readable && e->kind != ERROR_INTEGRITY)
+        result = -1;
+    else if (!readable)
+        finding(&run->findings, "%s: %s", path, e->text);
+    struct bytes rest = buffer_bytes(&bundle);
+    for (unsigned i = 0; result == 0 && i < width; i++) {
+        struct bytes raw;
+        uint64_t index = number * TREE_TILE + i;
+        if (readable && !tile_next_entry(&rest, &raw)) {
+            finding(&run->findings, "%s: it cannot be taken apart: it ends before entry %" PRIu64, path,
+                    index);
+            readable = false;
+        }
+        result = readable ? check_entry(run, index, raw, e) : recompute_add(run->recompute, NULL, e);
+    }
+    if (result == 0 && readable && width == TREE_TILE && rest.len > 0)
+        finding(&run->findings, "%s: bytes are left over behind its last entry", path);
+    buffer_free(&bundle);
+    return result;
+}
+
+static int prove_by_tiles(struct verify_run *run, const struct checkpoint *old, bool *good, struct error *e)
+{
+    struct tree_reader tiles = reader_for_tree(run->reader);
+    struct tree *tree = tree_new(&tiles);
+    uint8_t proof[TREE_PROOF_MOST][HASH_SIZE];
+    size_t count = 0;
+    int result = tree_load(tree, run->checkpoint.size, e);
+    if (result == 0)
+        result = tree_consistency(tree, old->size, run->checkpoint.size, proof, &count, e);
+    *good = result == 0 &&
+            tree_check_consistency(old->size, old->root, run->checkpoint.size, run->checkpoint.root,
+                                   (const uint8_t(*)[HASH_SIZE])proof, count);
+    tree_free(tree);
+    return result == 0 || e->kind == ERROR_INTEGRITY ? 0 : -1;
+}
+
+static int check_earlier(struct verify_run *run, unsigned i, struct error *e)
+{
+    const struct earlier *earlier = &run->earlier[i];
+    const struct checkpoint *old = &earlier->checkpoint;
+    if (!earlier->known)
+        return 0;
+    if (strcmp(old->origin, run->checkpoint.origin) != 0) {
+        finding(&run->findings, "the checkpoint %s (%s) is of another ledger, %s", earlier->what,
+                earlier->path, old->origin);
+        return 0;
+    }
+    if (old->size > run->checkpoint.size) {
+        finding(&run->findings,
+                "the ledger has shrunk: the checkpoint %s (%s) has %" PRIu64
+                " entries, now there are %" PRIu64,
+                earlier->what, earlier->path, old->size, run->checkpoint.size);
+        return 0;
+    }
+    bool good = true;
+    if (old->size > 0) {
+        if (prove_by_tiles(run, old, &good, e) != 0)
+            return -1;
+        good = good && memcmp(recompute_kept(run->recompute, i), old->root, HASH_SIZE) == 0;
+    }
+    if (!good)
+        finding(&run->findings,
+                "the ledger is not consistent with the checkpoint %s (%s): of the first %" PRIu64
+                " entries something has been changed since, or somebody is shown another ledger",
+                earlier->what, earlier->path, old->size);
+    else
+        printf("earlier     extends the checkpoint %s, of %" PRIu64 " entries (%s)\n", earlier->what,
+               old->size, earlier->path);
+    return 0;
+}
+
+static int load_earlier(struct verify_run *run, const char *state_path, struct error *e)
+{
+    const struct source *source = &run->options->source;
+    if (run->options->from != NULL) {
+        struct earlier *given = &run->earlier[0];
+        *given = (struct earlier){.path = run->options->from, .what = "given"};
+        int found = state_load(given->path, source->keys, source->key_count, &given->checkpoint, e);
+        if (found == 0)
+            e->kind = ERROR_IO;
+        if (found != 1)
+            return -1;
+        given->known = true;
+    }
+    if (state_path != NULL) {
+        struct earlier *remembered = &run->earlier[1];
+        *remembered = (struct earlier){.path = state_path, .what = "remembered"};
+        int found = state_load(state_path, source->keys, source->key_count, &remembered->checkpoint, e);
+        if (found < 0)
+            return -1;
+        remembered->known = found == 1;
+    }
+    return 0;
+}
+
+static void print_checkpoint(const struct verify_run *run)
+{
+    struct buffer root = {0};
+    base64_encode(bytes_make(run->checkpoint.root, HASH_SIZE), &root);
+    printf("ledger      %s\ncheckpoint  %" PRIu64 " entries, root %.*s, its signature is good\n",
+           run->checkpoint.origin, run->checkpoint.size, (int)root.len, (const char *)root.data);
+    buffer_free(&root);
+}
+
+static int check_all(struct verify_run *run, struct error *e)
+{
+    uint64_t keep[RECOMPUTE_KEPT];
+    for (unsigned i = 0; i < RECOMPUTE_KEPT; i++)
+        keep[i] = run->earlier[i].known ? run->earlier[i].checkpoint.size : 0;
+    run->recompute = recompute_new(run->reader, run->checkpoint.size, keep);
+    run->rules = rules_new(&run->findings);
+    run->certificates = certificates_new(run->reader);
+    const struct source *source = &run->options->source;
+    if (source->registry != NULL) {
+        struct registry_authority authority = {source->authority, source->authority_count,
+                                               source->threshold != 0 ? source->threshold : 1};
+        run->judge = judge_new(run->reader, &authority);
+    }
+    bool progress = isatty(STDERR_FILENO);
+    for (uint64_t number = 0; number * TREE_TILE < run->checkpoint.size; number++) {
+        if (check_bundle(run, number, e) != 0)
+            return -1;
+        if (progress && number % 40 == 39)
+            fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " entries", (number + 1) * TREE_TILE,
+                    run->checkpoint.size);
+    }
+    if (progress && run->checkpoint.size >= (uint64_t)40 * TREE_TILE)
+        fputs("\r\033[K", stderr);
+    if (recompute_end(run->recompute, run->checkpoint.root, &run->findings, e) != 0)
+        return -1;
+    struct rules_counts counts;
+    rules_end(run->rules, &counts);
+    for (unsigned i = 0; i < RECOMPUTE_KEPT; i++)
+        if (check_earlier(run, i, e) != 0)
+            return -1;
+    if (run->findings.count > 0)
+        return 0;
+    printf("entries     each is the one that was signed; times rise\n");
+    printf("exchanges   %" PRIu64 ": %" PRIu64 " answered, %" PRIu64 " timed out or interrupted, %" PRIu64
+           " still within their time; %" PRIu64 " refusals recorded\n",
+           counts.exchanges, counts.answered, counts.ended, counts.open, counts.refused);
+    printf("signatures  %" PRIu64 " good, each under its member's certificate%s\n", run->signatures,
+           run->judge != NULL ? ", judged by the registry and revocation lists of then"
+                              : " (whether that certificate was trusted: give --registry)");
+    return 0;
+}
+
+/* What comes after a ledger has been found good, or not. */
+static int conclude(struct verify_run *run, const char *state_path, struct error *e)
+{
+    if (run->findings.count > 0) {
+        if (run->findings.count > FINDINGS_SHOWN)
+            printf("... and %" PRIu64 " more\n", run->findings.count - FINDINGS_SHOWN);
+        printf("NOT GOOD: %" PRIu64
+               " thing%s wrong. Keep a copy of what was read (wasl-audit tiles) and tell the "
+               "authority.\n",
+               run->findings.count, run->findings.count == 1 ? " is" : "s are");
+        return EXIT_INTEGRITY;
+    }
+    if (!run->earlier[0].known && !run->earlier[1].known)
+        printf("earlier     no checkpoint was seen before: that nothing was changed before today is not "
+               "proven\n");
+    if (state_path != NULL) {
+        if (run->checkpoint.size > 0 && state_save(state_path, buffer_bytes(&run->note), e) != 0)
+            return -1;
+        if (run->checkpoint.size > 0)
+            printf("remembered  %s\n", state_path);
+    }
+    printf("GOOD\n");
+    return EXIT_GOOD;
+}
+
+static int run_verify(struct verify_options *verify, struct error *e)
+{
+    struct verify_run run = {.options = verify};
+    struct buffer default_path = {0};
+    const char *state_path = verify->state;
+    int result = -1;
+    if (source_open(&verify->source, e) != 0)
+        goto done;
+    run.reader = verify->source.reader;
+    int found = reader_checkpoint(run.reader, verify->source.keys, verify->source.key_count, &run.note,
+                                  &run.checkpoint, e);
+    if (found < 0)
+        goto done;
+    /* An empty ledger has no checkpoint that could name its origin: the key does. */
+    const char *origin = found == 1 ? run.checkpoint.origin : verify->source.keys[0].name;
+    if (found == 0)
+        snprintf(run.checkpoint.origin, sizeof run.checkpoint.origin, "%s", origin);
+    if (state_path == NULL && !verify->no_state) {
+        if (state_default_path(origin, &default_path, e) != 0)
+            goto done;
+        state_path = (const char *)default_path.data;
+    }
+    if (load_earlier(&run, state_path, e) != 0)
+        goto done;
+    if (found == 0) {
+        printf("ledger      %s\ncheckpoint  none: the ledger is empty\n", origin);
+        merkle_root(NULL, 0, run.checkpoint.root);
+    } else {
+        print_checkpoint(&run);
+    }
+    if (check_all(&run, e) != 0)
+        goto done;
+    result = conclude(&run, state_path, e);
+done:
+    judge_free(run.judge);
+    certificates_free(run.certificates);
+    rules_free(run.rules);
+    recompute_free(run.recompute);
+    buffer_free(&run.note);
+    source_close(&verify->source);
+    buffer_free(&default_path);
+    return result;
+}
+
+int command_verify(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&source_argp, 0, NULL, 10}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc = "Recomputes the whole ledger, from every entry up to the signed root, and compares every tile "
+               "on the way; "
+               "checks the checkpoint's signature, every member's signature, that times rise and that each "
+               "exchange ends "
+               "exactly once; proves that the ledger extends the checkpoint seen last, and remembers the new "
+               "one.\v"
+               "What is wrong is named, entry by entry and tile by tile.\n\nExit status: 0 good, 2 usage, 3 "
+               "something is not "
+               "what was signed, 6 I/O.",
+    };
+    struct verify_options verify = {0};
+    struct error e = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &verify);
+    int result = run_verify(&verify, &e);
+    fflush(stdout);
+    return result < 0 ? exit_with(&e) : result;
+}
