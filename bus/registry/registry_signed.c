@@ -216,7 +216,7 @@ struct registry *registry_open_signed(struct bytes file, const struct registry *
     }
     if (!note_open(note, quorum->keys, quorum->count, &checked) || bits(checked.good) < quorum->threshold) {
         error_set(e, ERROR_INTEGRITY,
-                  "the registry does not carry %u good signatures of the authority that may sign it",
+                  "the registry is not signed by the authority that may sign it (good signatures needed: %u)",
                   quorum->threshold);
         goto out;
     }

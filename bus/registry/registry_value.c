@@ -33,6 +33,14 @@ const char *value_size(const char *text, uint64_t *out)
 
 const char *value_time(const char *text, uint64_t *out)
 {
+    char copy[64];
+    size_t len = strlen(text);
+    /* YAML libraries write a time back with a space where it was read with a T; RFC 3339 allows both. */
+    if (len > 10 && len < sizeof copy && text[10] == ' ') {
+        memcpy(copy, text, len + 1);
+        copy[10] = 'T';
+        text = copy;
+    }
     if (!clock_parse(text, out))
         return "a time is RFC 3339 (2027-01-31T23:00:00Z) or a date (2027-01-31: its first moment, UTC)";
     return NULL;
