@@ -89,7 +89,7 @@ static bool is_pem(struct bytes text)
 {
     static const char mark[] = "-----BEGIN ";
 
-    return memmem(text.data, text.len, mark, sizeof(mark) - 1) != NULL;
+    return text.len > 0 && memmem(text.data, text.len, mark, sizeof(mark) - 1) != NULL;
 }
 
 int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_der, struct error *e)
