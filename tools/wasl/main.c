@@ -11,6 +11,9 @@ int main(int argc, char **argv)
     static const struct subcommand commands[] = {
         {"registry", "check, sign, show and explain the registry", command_registry},
         {"member", "make a new member's keys, certificate request and registry fragment", command_member},
+        {"call", "ask a service of another member through an adapter", command_call},
+        {"keys", "what keys a folder holds, and whether they fit", command_keys},
+        {"status", "how a bus and adapters are", command_status},
         {NULL, NULL, NULL},
     };
     static char name[] = "wasl";
