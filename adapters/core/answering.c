@@ -1,0 +1,523 @@
+#include "core/answering.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/queue.h"
+#include "core/heads.h"
+#include "core/inside.h"
+#include "core/permitted.h"
+#include "core/request_check.h"
+#include "core/returns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS       1024
+#define CALLS_MOST    1024 /* with connectors at once */
+#define ANSWERS_MOST  4096 /* in any state */
+#define LIFETIME_MOST (120 * MICROSECONDS)
+#define AFTER_REQUEST (30 * MICROSECONDS) /* how much longer than its request a response lives */
+
+enum state {
+    STATE_CALLING, /* the connector has the call */
+    STATE_KEY,     /* the answer waits for the day key */
+    STATE_SENT,    /* SUBMITted, no receipt yet */
+};
+
+/* A request that is being answered. */
+struct job {
+    enum state state;
+    uint8_t leaf[HASH_SIZE];
+    struct header request;
+    struct registry *registry; /* keeps grant, service and the call's operation alive */
+    const struct registry_grant *grant;
+    const struct registry_service *service;
+    bool safe;
+    enum subject_type subject_type; /* of the subject actually queried; SUBJECT_NONE: none */
+    char subject[128];
+    uint64_t deadline; /* wall: when the connector has had its time */
+    struct call
+        *call; /* STATE_CALLING: lent, only to recognise it when it comes back; STATE_KEY: the reply */
+    enum refusal refusal; /* STATE_KEY */
+    struct parcel *parcel;
+    struct job *next;
+};
+
+struct answering {
+    struct core *core;
+    struct returns *returns;
+    struct loop_source *source;
+    struct job *buckets[BUCKETS];
+    size_t count;
+};
+
+static void calls_came_back(void *arg);
+
+struct answering *answering_new(struct core *core)
+{
+    struct answering *a = memory_zeroed(1, sizeof(*a));
+    a->core = core;
+    a->returns = returns_new(CALLS_MOST);
+    a->source = loop_add_fd(core->loop, queue_event_fd(returns_queue(a->returns)), calls_came_back, a);
+    return a;
+}
+
+static struct job **bucket_of(struct answering *a, const uint8_t id[16])
+{
+    return &a->buckets[get_u16be(id) % BUCKETS];
+}
+
+static struct job **find(struct answering *a, const uint8_t id[16])
+{
+    struct job **at = bucket_of(a, id);
+    while (*at != NULL && memcmp((*at)->request.exchange_id, id, 16) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static void job_free(struct job *job)
+{
+    if (job->state == STATE_KEY)
+        call_free(job->call);
+    parcel_free(job->parcel);
+    registry_free(job->registry);
+    explicit_bzero(job->subject, sizeof(job->subject));
+    free(job);
+}
+
+static void take_out(struct answering *a, struct job **at)
+{
+    struct job *job = *at;
+    *at = job->next;
+    if (job->parcel != NULL)
+        session_withdraw(a->core->session, job->parcel);
+    a->count--;
+    job_free(job);
+}
+
+void answering_free(struct answering *a)
+{
+    if (a == NULL)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (a->buckets[i] != NULL)
+            take_out(a, &a->buckets[i]);
+    loop_remove(a->core->loop, a->source);
+    returns_close(a->returns);
+    free(a);
+}
+
+static struct job *job_new(struct answering *a, const struct delivery *d, struct registry *registry)
+{
+    struct job *job = memory_zeroed(1, sizeof(*job));
+    job->request = d->header;
+    memcpy(job->leaf, d->leaf, HASH_SIZE);
+    job->registry = registry_ref(registry);
+    job->safe = true;
+    struct job **at = bucket_of(a, d->header.exchange_id);
+    job->next = *at;
+    *at = job;
+    a->count++;
+    return job;
+}
+
+/* --- the answer --- */
+
+static void copy_text(char *out, size_t room, const char *text)
+{
+    snprintf(out, room, "%s", text);
+}
+
+static void fill_header(struct answering *a, const struct job *job, enum refusal refusal, const uint8_t *key,
+                        struct header *h)
+{
+    core_header(a->core, MESSAGE_RESPONSE, LIFETIME_MOST, h);
+    uint64_t expires = job->request.expires + AFTER_REQUEST;
+    if (expires < h->expires && expires > h->created)
+        h->expires = expires;
+    memcpy(h->exchange_id, job->request.exchange_id, sizeof(h->exchange_id));
+    copy_text(h->consumer, sizeof(h->consumer), job->request.consumer);
+    copy_text(h->provider, sizeof(h->provider), job->request.provider);
+    copy_text(h->service, sizeof(h->service), job->request.service);
+    copy_text(h->operation, sizeof(h->operation), job->request.operation);
+    copy_text(h->purpose, sizeof(h->purpose), job->request.purpose);
+    copy_text(h->legal_basis, sizeof(h->legal_basis), job->request.legal_basis);
+    copy_text(h->retention, sizeof(h->retention), job->request.retention);
+    copy_text(h->media_type, sizeof(h->media_type), job->request.media_type);
+    h->has_traceparent = job->request.has_traceparent;
+    memcpy(h->traceparent, job->request.traceparent, sizeof(h->traceparent));
+    h->has_request_leaf = true;
+    memcpy(h->request_leaf, job->leaf, HASH_SIZE);
+    h->outcome = refusal;
+    if (key != NULL) {
+        h->has_subject = true;
+        pseudonym(key, PSEUDONYM_SUBJECT, bytes_of_string(subject_type_name(job->subject_type)),
+                  bytes_of_string(job->subject), h->subject);
+    }
+}
+
+static struct parcel *seal_answer(struct answering *a, const struct job *job, enum refusal refusal,
+                                  const struct reply *reply, const uint8_t *key, struct error *e)
+{
+    struct core *core = a->core;
+    const struct registry_member *consumer =
+        registry_member(job->registry, bytes_of_string(job->request.consumer));
+    const struct registry_sealing_key *sealing =
+        consumer == NULL ? NULL : registry_sealing_key(consumer, core_now(core));
+    if (sealing == NULL) {
+        error_set(e, ERROR_CONFIG, "the consumer has no sealing key that is valid now");
+        return NULL;
+    }
+    struct header h;
+    fill_header(a, job, refusal, key, &h);
+    struct seal_receiver receiver = {.receiver = consumer->id};
+    memcpy(receiver.public_key, sealing->public_key, 32);
+    struct buffer head = {0};
+    response_head_encode(reply, refusal, &head);
+    struct parcel *parcel =
+        parcel_make(core->options.signer, &h, buffer_bytes(&head),
+                    refusal == REFUSAL_NONE ? buffer_bytes(&reply->body) : bytes_make(NULL, 0),
+                    job->service != NULL && job->service->pad, &receiver, 1, e);
+    buffer_free(&head);
+    return parcel;
+}
+
+/* The response of a non-safe operation is on disk before it leaves. */
+static bool keep(struct core *core, const struct job *job)
+{
+    struct buffer bytes = {0};
+    struct error e;
+    if (job->safe)
+        return true;
+    parcel_encode(job->parcel, &bytes);
+    int result = marks_keep(core->marks, job->request.exchange_id, buffer_bytes(&bytes), &e);
+    buffer_free(&bytes);
+    if (result != 0)
+        log_error("response_not_kept", "why=%s", e.text);
+    return result == 0;
+}
+
+static void log_answer(const struct job *job, enum refusal refusal)
+{
+    char id[37];
+    uuid_format(job->request.exchange_id, id);
+    log_info("request_answered", "exchange=%s consumer=%s service=%s outcome=%s", id, job->request.consumer,
+             job->request.service, refusal == REFUSAL_NONE ? "answered" : refusal_name(refusal));
+}
+
+/* Seals, keeps and sends. call holds the reply (NULL for a refusal of our own) and is taken. *at may be gone
+ * afterwards. */
+static void answer(struct answering *a, struct job **at, enum refusal refusal, struct call *call)
+{
+    struct core *core = a->core;
+    struct job *job = *at;
+    static const struct reply nothing = {0};
+    struct error e;
+    uint8_t key[32];
+    enum core_pseudonyms pseudonyms = PSEUDONYMS_NONE;
+    if (job->subject_type != SUBJECT_NONE)
+        pseudonyms = core_day_key(core, core_now(core), key);
+    if (pseudonyms == PSEUDONYMS_WAIT) {
+        job->state = STATE_KEY;
+        job->call = call;
+        job->refusal = refusal;
+        return;
+    }
+    job->call = NULL;
+    job->parcel = seal_answer(a, job, refusal, call != NULL ? &call->reply : &nothing,
+                              pseudonyms == PSEUDONYMS_READY ? key : NULL, &e);
+    explicit_bzero(key, sizeof(key));
+    call_free(call);
+    job->state = STATE_SENT;
+    if (job->parcel == NULL) {
+        log_error("answer_not_sealed", "why=%s", e.text);
+        take_out(a, at);
+        return;
+    }
+    if (!keep(core, job)) {
+        take_out(a, at);
+        return;
+    }
+    log_answer(job, refusal);
+    core_submit(core, job->parcel);
+}
+
+/* A request that is refused before anything was asked of the ministry's system. */
+static void refuse(struct answering *a, const struct delivery *d, struct registry *registry,
+                   enum refusal refusal)
+{
+    job_new(a, d, registry);
+    answer(a, find(a, d->header.exchange_id), refusal, NULL);
+}
+
+/* --- with the connector --- */
+
+/* What the system answered, reduced to what may leave. */
+static enum refusal outcome_of(const struct job *job, struct reply *reply)
+{
+    if (reply->refusal != REFUSAL_NONE)
+        return reply->refusal;
+    if (reply->status < 100 || reply->status > 599)
+        return REFUSAL_PROVIDER_FAILED;
+    if (reply->body.len > job->service->most_response || reply->body.len > DELIVERY_MOST / 2)
+        return REFUSAL_RESPONSE_TOO_LARGE;
+    return permitted_reduce(job->grant, reply);
+}
+
+static void calls_came_back(void *arg)
+{
+    struct answering *a = arg;
+    struct call *call;
+    for (unsigned i = 0; i < 64 && (call = returns_take(a->returns)) != NULL; i++) {
+        atomic_fetch_sub(&a->core->calls_open, 1);
+        struct job **at = find(a, call->exchange_id);
+        if (*at == NULL || (*at)->state != STATE_CALLING || (*at)->call != call) {
+            call_free(call); /* it came after its time: the exchange has been answered without it */
+            continue;
+        }
+        answer(a, at, outcome_of(*at, &call->reply), call);
+    }
+}
+
+static struct connector *connector_of(const struct core *core, const char *service)
+{
+    for (size_t i = 0; i < core->options.service_count; i++)
+        if (strcmp(core->options.services[i].service, service) == 0)
+            return core->options.services[i].connector;
+    return NULL;
+}
+
+/* Durable, for an operation that may not be run twice. */
+static enum refusal mark_begun(struct core *core, const struct delivery *d)
+{
+    struct error e;
+    switch (marks_begin(core->marks, d->header.exchange_id, d->leaf, d->header.expires, &e)) {
+    case 0:
+        return REFUSAL_NONE;
+    case 1:
+        return REFUSAL_OUTCOME_UNKNOWN;
+    case 2:
+        log_error("marks_full", NULL);
+        return REFUSAL_PROVIDER_BUSY;
+    default:
+        log_error("mark_not_written", "why=%s", e.text);
+        return REFUSAL_INTERNAL;
+    }
+}
+
+/* Until when the connector may take: a little before the bus gives the exchange up, so that the answer still
+ * counts. */
+static uint64_t deadline_of(const struct delivery *d, const struct registry_service *service, uint64_t now)
+{
+    uint64_t until = d->header.expires;
+    if (service->timeout > 0 && now + service->timeout < until)
+        until = now + service->timeout;
+    uint64_t margin = (until - now) / 10;
+    return until - (margin < MICROSECONDS / 2 ? margin : MICROSECONDS / 2);
+}
+
+static void start_call(struct answering *a, const struct delivery *d, struct registry *registry,
+                       struct request_check *checked)
+{
+    struct core *core = a->core;
+    struct connector *connector = connector_of(core, checked->service->id);
+    bool safe = checked->call->match.operation->safe;
+    enum refusal refusal = REFUSAL_NONE;
+    if (connector == NULL)
+        refusal = REFUSAL_PROVIDER_UNAVAILABLE;
+    else if (returns_out(a->returns) >= CALLS_MOST)
+        refusal = REFUSAL_PROVIDER_BUSY;
+    else if (!safe)
+        refusal = mark_begun(core, d);
+    if (refusal != REFUSAL_NONE) {
+        refuse(a, d, registry, refusal);
+        return;
+    }
+    struct job *job = job_new(a, d, registry);
+    job->grant = checked->grant;
+    job->service = checked->service;
+    job->safe = safe;
+    job->subject_type = checked->subject_type;
+    copy_text(job->subject, sizeof(job->subject), checked->subject);
+    job->deadline = deadline_of(d, job->service, core_now(core));
+    job->state = STATE_CALLING;
+
+    struct call *call = checked->call;
+    checked->call = NULL;
+    memcpy(call->exchange_id, d->header.exchange_id, sizeof(call->exchange_id));
+    copy_text(call->consumer, sizeof(call->consumer), d->header.consumer);
+    call->deadline = job->deadline;
+    call->most_response = job->service->most_response;
+    job->call = call;
+    returns_lend(a->returns, call);
+    atomic_fetch_add(&core->calls_open, 1);
+    connector->operations->start(connector, call);
+}
+
+/* --- what comes --- */
+
+/* The request was begun before: its stored bytes once more, or that nobody knows what became of it. True when
+ * it is dealt with. */
+static bool seen_before(struct answering *a, const struct delivery *d, struct registry *registry)
+{
+    struct core *core = a->core;
+    struct buffer stored = {0};
+    struct error e;
+    int mark = marks_find(core->marks, d->header.exchange_id, d->leaf, &stored, &e);
+    if (mark < 0)
+        log_error("marks_not_read", "why=%s", e.text);
+    if (mark == MARK_NONE)
+        return false;
+    struct parcel *parcel = mark == MARK_KEPT ? parcel_decode(buffer_bytes(&stored)) : NULL;
+    buffer_free(&stored);
+    if (parcel != NULL) {
+        struct job *job = job_new(a, d, registry);
+        job->state = STATE_SENT;
+        job->parcel = parcel;
+        core_submit(core, parcel);
+    } else if (mark == MARK_BEGUN || mark == MARK_KEPT) {
+        struct job *job = job_new(a, d, registry);
+        job->safe = mark != MARK_BEGUN; /* kept, so that a further delivery gets the same bytes */
+        answer(a, find(a, d->header.exchange_id), REFUSAL_OUTCOME_UNKNOWN, NULL);
+    }
+    /* Of MARK_OTHER, and of a disk that cannot be read, nothing is said: the one is not possible with an
+     * honest bus, and after the other an operation might be run twice. */
+    return true;
+}
+
+enum receipt_verdict { NOT_FOR_US, RECEIPT_GOOD, REGISTRY_FIRST };
+
+static enum receipt_verdict check_receipt(struct core *core, const struct delivery *d)
+{
+    struct entry entry;
+    struct entry_hold hold;
+    char id[37];
+    uuid_format(d->header.exchange_id, id);
+    if (!core_receipt(core, buffer_bytes(&d->entry_bytes), buffer_bytes(&d->proof), ENTRY_ADMITTED, d->leaf,
+                      &entry, &hold)) {
+        log_error("request_without_receipt", "exchange=%s", id);
+        return NOT_FOR_US;
+    }
+    bool newer = entry.registry_version > registry_version(knowledge_registry(core->knowledge));
+    entry_release(&hold);
+    return newer ? REGISTRY_FIRST : RECEIPT_GOOD;
+}
+
+/* A request that this adapter has open, or that it must not answer. True when nothing more is to be done. */
+static bool dealt_with(struct answering *a, const struct delivery *d)
+{
+    struct job *open = *find(a, d->header.exchange_id);
+    if (open == NULL)
+        return a->count >= ANSWERS_MOST;
+    if (open->state == STATE_SENT && memcmp(open->leaf, d->leaf, HASH_SIZE) == 0)
+        core_submit(a->core, open->parcel);
+    return true;
+}
+
+void answering_deliver(struct answering *a, struct delivery *d)
+{
+    struct core *core = a->core;
+    if (core_able(core) != REFUSAL_NONE) {
+        core_done_with(core, d); /* no answer: what the ledger is worth is not known */
+        return;
+    }
+    switch (check_receipt(core, d)) {
+    case NOT_FOR_US:
+        core_done_with(core, d);
+        return;
+    case REGISTRY_FIRST:
+        if (core_wait_for_registry(core, d))
+            return;
+        break; /* it cannot be had: judge by what is here */
+    default:
+        break;
+    }
+    if (dealt_with(a, d)) {
+        core_done_with(core, d);
+        return;
+    }
+    struct registry *registry = knowledge_registry_ref(core->knowledge);
+    if (seen_before(a, d, registry)) {
+        registry_free(registry);
+        core_done_with(core, d);
+        return;
+    }
+    struct request_check checked = {0};
+    enum refusal refusal = request_check(core, registry, d, &checked);
+    if (refusal == REFUSAL_UNKNOWN_CERTIFICATE && core_wait_for_chain(core, d, checked.certificate)) {
+        request_check_clear(&checked);
+        registry_free(registry);
+        return;
+    }
+    if (refusal == REFUSAL_NO_RECEIPT)
+        log_error("request_not_answerable", NULL);
+    else if (refusal != REFUSAL_NONE)
+        refuse(a, d, registry, refusal);
+    else
+        start_call(a, d, registry, &checked);
+    request_check_clear(&checked);
+    registry_free(registry);
+    core_done_with(core, d);
+}
+
+/* The response has its entry, or never will: what is kept on disk stays until it expires. */
+static bool end_by_leaf(struct answering *a, const uint8_t *leaf)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct job **at = &a->buckets[i]; *at != NULL; at = &(*at)->next)
+            if ((*at)->parcel != NULL && memcmp((*at)->parcel->leaf, leaf, HASH_SIZE) == 0) {
+                take_out(a, at);
+                return true;
+            }
+    return false;
+}
+
+bool answering_receipt(struct answering *a, const uint8_t leaf[HASH_SIZE])
+{
+    return end_by_leaf(a, leaf);
+}
+
+bool answering_refused(struct answering *a, const struct session_refused *refused)
+{
+    if (refused->leaf == NULL || !end_by_leaf(a, refused->leaf))
+        return false;
+    log_warn("response_refused", "reason=%s", refusal_name(refused->reason));
+    return true;
+}
+
+void answering_resubmit(struct answering *a)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct job *job = a->buckets[i]; job != NULL; job = job->next)
+            if (job->parcel != NULL)
+                core_submit(a->core, job->parcel);
+}
+
+void answering_keys_changed(struct answering *a)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct job **at = &a->buckets[i]; *at != NULL;) {
+            struct job *job = *at;
+            if (job->state == STATE_KEY)
+                answer(a, at, job->refusal, job->call);
+            if (*at == job)
+                at = &job->next;
+        }
+}
+
+void answering_tick(struct answering *a)
+{
+    uint64_t now = core_now(a->core);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct job **at = &a->buckets[i]; *at != NULL;) {
+            struct job *job = *at;
+            if (job->state == STATE_CALLING && now > job->deadline)
+                answer(a, at, REFUSAL_PROVIDER_TIMEOUT, NULL);
+            else if (now > job->request.expires + AFTER_REQUEST)
+                take_out(a, at);
+            if (*at == job)
+                at = &job->next;
+        }
+}

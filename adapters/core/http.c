@@ -1,0 +1,59 @@
+#include "core/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static void add(struct http_headers *headers, char *name, char *value)
+{
+    struct http_header *items = realloc(headers->items, (headers->count + 1) * sizeof(*items));
+    if (items == NULL)
+        abort();
+    items[headers->count] = (struct http_header){name, value};
+    headers->items = items;
+    headers->count++;
+}
+
+void http_headers_add(struct http_headers *headers, const char *name, const char *value)
+{
+    add(headers, string_copy(name), string_copy(value));
+}
+
+static char *text_of(struct bytes b)
+{
+    char *text = memory_zeroed(b.len + 1, 1);
+    if (b.len > 0)
+        memcpy(text, b.data, b.len);
+    return text;
+}
+
+void http_headers_add_bytes(struct http_headers *headers, struct bytes name, struct bytes value)
+{
+    add(headers, text_of(name), text_of(value));
+}
+
+const char *http_headers_get(const struct http_headers *headers, const char *name)
+{
+    for (size_t i = 0; i < headers->count; i++)
+        if (strcasecmp(headers->items[i].name, name) == 0)
+            return headers->items[i].value;
+    return NULL;
+}
+
+/* Values may be about a person: they do not stay in freed memory. */
+static void text_free(char *text)
+{
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+void http_headers_free(struct http_headers *headers)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        text_free(headers->items[i].name);
+        text_free(headers->items[i].value);
+    }
+    free(headers->items);
+    *headers = (struct http_headers){0};
+}

@@ -1,0 +1,18 @@
+#ifndef WASL_ADAPTERS_CORE_HTTP_H
+#define WASL_ADAPTERS_CORE_HTTP_H
+/* A list of HTTP header fields, as both front and connectors hand them to the core. */
+#include "base/bytes.h"
+
+struct http_headers {
+    struct http_header {
+        char *name, *value;
+    } *items;
+    size_t count;
+};
+void http_headers_add(struct http_headers *headers, const char *name, const char *value);
+void http_headers_add_bytes(struct http_headers *headers, struct bytes name, struct bytes value);
+/* First value of that name (compared without case); NULL when there is none. */
+const char *http_headers_get(const struct http_headers *headers, const char *name);
+void http_headers_free(struct http_headers *headers);
+
+#endif

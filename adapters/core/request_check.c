@@ -1,0 +1,158 @@
+#include "core/request_check.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/heads.h"
+#include "core/inside.h"
+#include "registry/decide.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIFETIME_MOST (120 * MICROSECONDS)
+
+void request_check_clear(struct request_check *check)
+{
+    call_free(check->call);
+    explicit_bzero(check, sizeof(*check));
+}
+
+static bool is_for_us(const struct core *core, const struct header *h)
+{
+    struct bytes provider = bytes_of_string(h->provider);
+    return strcmp(h->instance, core->options.instance) == 0 &&
+           bytes_equal_string(bytes_make(provider.data, identifier_prefix(provider, 3)),
+                              core->options.member);
+}
+
+static enum refusal check_time(const struct core *core, const struct header *h)
+{
+    uint64_t now = core_now(core);
+    if (h->created > now + core->options.clock_skew)
+        return REFUSAL_CREATED_AHEAD;
+    if (h->expires < now)
+        return REFUSAL_EXPIRED;
+    if (h->expires < h->created || h->expires - h->created > LIFETIME_MOST)
+        return REFUSAL_LIFETIME_TOO_LONG;
+    return REFUSAL_NONE;
+}
+
+static enum refusal check_grant(const struct core *core, const struct registry *registry,
+                                const struct header *h, struct request_check *out)
+{
+    char service[IDENTIFIER_MOST + CODE_MOST + 2];
+    struct decision decision;
+    header_service_id(h, service);
+    struct question q = {.consumer = bytes_of_string(h->consumer),
+                         .service = bytes_of_string(service),
+                         .operation = bytes_of_string(h->operation),
+                         .purpose = bytes_of_string(h->purpose),
+                         .legal_basis = bytes_of_string(h->legal_basis),
+                         .now = core_now(core)};
+    decide(registry, &q, &decision);
+    out->service = decision.service;
+    out->grant = decision.grant;
+    return decision.refusal;
+}
+
+/* The declared subject is the one that the path asks about. What was declared and what is asked are the same
+ * person, or nobody is asked. */
+static enum refusal check_subject(const struct core *core, const struct registry *registry,
+                                  const struct header *h, enum subject_type declared, const char *value,
+                                  struct request_check *out)
+{
+    const struct operation_match *match = &out->call->match;
+    enum subject_type wanted = out->service->subject;
+    char canonical[64] = "";
+    uint8_t oversight[32];
+    if (wanted != SUBJECT_NONE && declared == SUBJECT_NONE)
+        return REFUSAL_SUBJECT_MISSING;
+    if (wanted != SUBJECT_NONE && declared != wanted)
+        return REFUSAL_SUBJECT_TYPE;
+    if (declared != SUBJECT_NONE) {
+        enum refusal refusal = subject_check(declared, bytes_of_string(value), canonical);
+        if (refusal != REFUSAL_NONE)
+            return refusal;
+        if (strcmp(canonical, value) != 0)
+            return REFUSAL_BAD_PARAMETER;
+        /* Who is asked about inside the seal must be searchable outside it. */
+        if (!h->has_subject && registry_oversight_key(registry, core_now(core), oversight))
+            return REFUSAL_SUBJECT_MISSING;
+    }
+    out->subject_type = declared;
+    snprintf(out->subject, sizeof(out->subject), "%s", canonical);
+    for (size_t i = 0; i < match->parameter_count; i++) {
+        const struct operation_parameter *p = &match->parameters[i];
+        if (p->type == SUBJECT_NONE)
+            continue;
+        if (p->type == declared && strcmp(p->value, canonical) != 0)
+            return REFUSAL_SUBJECT_MISMATCH;
+        if (out->subject_type == SUBJECT_NONE) {
+            out->subject_type = p->type;
+            snprintf(out->subject, sizeof(out->subject), "%s", p->value);
+        }
+    }
+    return REFUSAL_NONE;
+}
+
+/* On exactly the bytes that go on to the ministry's system. */
+static enum refusal check_opened(const struct core *core, const struct registry *registry,
+                                 const struct delivery *d, struct bytes head, struct bytes content,
+                                 struct request_check *out)
+{
+    enum subject_type declared;
+    char value[64];
+    struct call *call = out->call;
+    if (!request_head_decode(head, call, &declared, value))
+        return REFUSAL_MALFORMED;
+    if (content.len > out->service->most_request)
+        return REFUSAL_TOO_LARGE;
+    buffer_append_bytes(&call->body, content);
+    enum refusal refusal =
+        operation_match(out->service, buffer_bytes(&call->method), buffer_bytes(&call->path), &call->match);
+    if (refusal != REFUSAL_NONE)
+        return refusal;
+    if (strcmp(call->match.operation->code, d->header.operation) != 0)
+        return REFUSAL_UNKNOWN_OPERATION;
+    refusal = check_subject(core, registry, &d->header, declared, value, out);
+    explicit_bzero(value, sizeof(value));
+    return refusal;
+}
+
+static enum refusal open_and_check(struct core *core, const struct registry *registry,
+                                   const struct delivery *d, struct request_check *out)
+{
+    struct buffer plaintext = {0};
+    struct bytes head, content;
+    const char *why = NULL;
+    enum refusal refusal = REFUSAL_BAD_SEAL;
+    if (delivery_unseal(d, core->options.sealing_keys, core->options.sealing_key_count, &plaintext, &head,
+                        &content, &why)) {
+        out->call = memory_zeroed(1, sizeof(*out->call));
+        refusal = check_opened(core, registry, d, head, content, out);
+    } else {
+        log_warn("request_not_opened", "consumer=%s why=%s", d->header.consumer, why);
+    }
+    buffer_free(&plaintext);
+    return refusal;
+}
+
+enum refusal request_check(struct core *core, const struct registry *registry, const struct delivery *d,
+                           struct request_check *out)
+{
+    const struct header *h = &d->header;
+    if (h->kind != MESSAGE_REQUEST || !is_for_us(core, h))
+        return REFUSAL_NO_RECEIPT; /* what is for another member is not ours to answer */
+    enum refusal refusal = peers_judge(core->peers, registry, knowledge_trust(core->knowledge), d,
+                                       core_now(core), out->certificate);
+    if (refusal != REFUSAL_NONE)
+        return refusal;
+    if (!core_claim_seen(core, d))
+        return REFUSAL_NO_RECEIPT;
+    refusal = check_time(core, h);
+    if (refusal == REFUSAL_NONE && !delivery_seal_good(d))
+        refusal = REFUSAL_BAD_SEAL;
+    if (refusal == REFUSAL_NONE)
+        refusal = check_grant(core, registry, h, out);
+    return refusal == REFUSAL_NONE ? open_and_check(core, registry, d, out) : refusal;
+}
