@@ -157,24 +157,28 @@ bool registry_anchor(const struct registry *r, size_t i, const char **name, stru
 
 /* --- finding; every *_by_* array is sorted by registry_index --- */
 
-/* Where `id` stands among `count` items, whose names `name_of` gives; count when it is not there. */
+static int compare(struct bytes id, const char *name)
+{
+    size_t len = strlen(name), shorter = id.len < len ? id.len : len;
+    int order = shorter > 0 ? memcmp(id.data, name, shorter) : 0;
+    if (order == 0 && id.len != len)
+        return id.len < len ? -1 : 1;
+    return order;
+}
+
+/* Where `id` stands first among `count` items, whose names `name_of` gives; count when it is not there. */
 static size_t search(struct bytes id, const void *sorted, size_t count,
                      const char *(*name_of)(const void *, size_t))
 {
     size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct bytes name = bytes_of_string(name_of(sorted, middle));
-        size_t shorter = id.len < name.len ? id.len : name.len;
-        int order = shorter > 0 ? memcmp(id.data, name.data, shorter) : 0;
-        if (order == 0 && id.len == name.len)
-            return middle;
-        if (order < 0 || (order == 0 && id.len < name.len))
-            high = middle;
-        else
+        if (compare(id, name_of(sorted, middle)) > 0)
             low = middle + 1;
+        else
+            high = middle;
     }
-    return count;
+    return low < count && compare(id, name_of(sorted, low)) == 0 ? low : count;
 }
 
 static const char *member_name(const void *sorted, size_t i)

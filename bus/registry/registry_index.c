@@ -3,28 +3,35 @@
 
 #include <string.h>
 
+/* Of two with the same name (a fault, which is found later) the first in the file comes first. */
+static int by_name(const char *a, const char *b, const void *place_a, const void *place_b)
+{
+    int order = strcmp(a, b);
+    return order != 0 ? order : place_a < place_b ? -1 : place_a > place_b;
+}
+
 static int by_member(const void *a, const void *b)
 {
     const struct registry_member *const *x = a, *const *y = b;
-    return strcmp((*x)->id, (*y)->id);
+    return by_name((*x)->id, (*y)->id, *x, *y);
 }
 
 static int by_subsystem(const void *a, const void *b)
 {
     const struct registry_subsystem *const *x = a, *const *y = b;
-    return strcmp((*x)->id, (*y)->id);
+    return by_name((*x)->id, (*y)->id, *x, *y);
 }
 
 static int by_service(const void *a, const void *b)
 {
     const struct registry_service *const *x = a, *const *y = b;
-    return strcmp((*x)->id, (*y)->id);
+    return by_name((*x)->id, (*y)->id, *x, *y);
 }
 
 static int by_purpose(const void *a, const void *b)
 {
     const struct registry_purpose *const *x = a, *const *y = b;
-    return strcmp((*x)->code, (*y)->code);
+    return by_name((*x)->code, (*y)->code, *x, *y);
 }
 
 static int by_key(const void *a, const void *b)

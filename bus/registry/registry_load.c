@@ -371,8 +371,6 @@ static void load_grant_operations(struct registry *r, struct registry_path *at, 
         registry_allocate(r, form->operations_count, sizeof *operations);
     out->operations = operations;
     out->operation_count = form->operations_count;
-    if (form->operations != NULL && form->operations_count == 0)
-        registry_path_fault(at, "operations", "is empty; leave it out to grant every operation");
     for (unsigned i = 0; i < form->operations_count && out->service != NULL; i++) {
         operations[i] = registry_operation(out->service, bytes_of_string(form->operations[i]));
         if (operations[i] == NULL) {

@@ -122,7 +122,8 @@ static const cyaml_schema_field_t grant_fields[] = {
     CYAML_FIELD_STRING_PTR("consumer", TEXT, struct form_grant, consumer, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("service", TEXT, struct form_grant, service, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("purpose", TEXT, struct form_grant, purpose, 1, TEXT_MOST),
-    CYAML_FIELD_SEQUENCE("operations", PERHAPS, struct form_grant, operations, &text_entry, 0, 256),
+    /* Loaded, an empty list looks like none, and none means every operation: so it may not be empty. */
+    CYAML_FIELD_SEQUENCE("operations", PERHAPS, struct form_grant, operations, &text_entry, 1, 256),
     CYAML_FIELD_SEQUENCE("fields", PERHAPS, struct form_grant, fields, &text_entry, 0, 256),
     CYAML_FIELD_BOOL("whole", CYAML_FLAG_OPTIONAL, struct form_grant, whole),
     CYAML_FIELD_STRING_PTR("expires", TEXT, struct form_grant, expires, 1, TEXT_MOST),
