@@ -483,7 +483,7 @@ static void an_entry_costs_well_below_1000_bytes_of_disk(void **state)
         message_free(&response);
         if (i % 32 == 31 || i == exchanges - 1)
             commit(f);
-        f->now += 2000; /* 1,000 messages a second; a minute of them is in the replay index */
+        f->now += 20000; /* 100 messages a second; a minute of them is in the replay index */
     }
     assert_int_equal(ledger_size(f->ledger), 2 * exchanges);
     for (uint32_t i = 0; i < 1000; i++) {
@@ -500,7 +500,7 @@ static void an_entry_costs_well_below_1000_bytes_of_disk(void **state)
     const uint64_t cost = (uint64_t)st.st_blocks * 512 / (2 * exchanges);
     print_message("%zu bytes an entry, %u bytes of disk for each\n", entry_bytes / 1000, (unsigned)cost);
     assert_true(entry_bytes / 1000 > 500);
-    assert_true(cost < 900);
+    assert_true(cost < 850);
     buffer_free(&path);
 }
 
