@@ -346,8 +346,8 @@ static int conclude(struct verify_run *run, const char *state_path, struct error
         return EXIT_INTEGRITY;
     }
     if (!run->earlier[0].known && !run->earlier[1].known)
-        printf("earlier     no checkpoint was seen before: that nothing was changed before today is not "
-               "proven\n");
+        puts("earlier     no earlier checkpoint is known: that nothing was changed before today is not "
+             "proven");
     if (state_path != NULL) {
         if (run->checkpoint.size > 0 && state_save(state_path, buffer_bytes(&run->note), e) != 0)
             return -1;
