@@ -19,7 +19,12 @@ struct house {
     struct link_key bus_key, known[2], stranger;
     void *bus;
     char endpoint[256];
+    /* What the test opened: closed at its end, also when it fails, or the context would never end. */
+    void *sockets[8];
+    size_t socket_count;
 };
+
+static struct house house;
 
 static inline struct link_key fresh_key(void)
 {
@@ -52,12 +57,60 @@ static inline void house_open(struct house *h, bool with_handler)
         fail_msg("%s", e.text);
 }
 
+static inline void *keep(struct house *h, void *socket)
+{
+    if (socket == NULL || h->socket_count == sizeof h->sockets / sizeof h->sockets[0])
+        fail_msg("no socket: %s", zmq_strerror(errno));
+    h->sockets[h->socket_count++] = socket;
+    return socket;
+}
+
+/* Closes one early. */
+static inline void close_early(struct house *h, void *socket, int linger)
+{
+    for (size_t i = 0; i < h->socket_count; i++)
+        if (h->sockets[i] == socket)
+            h->sockets[i] = NULL;
+    link_close_after(socket, linger);
+}
+
 static inline void house_close(struct house *h)
 {
+    for (size_t i = 0; i < h->socket_count; i++) {
+        if (h->sockets[i] == NULL)
+            continue;
+        zmq_socket_monitor(h->sockets[i], NULL, 0);
+        link_close(h->sockets[i]);
+    }
     link_close(h->bus);
     zap_stop(h->zap);
     zmq_ctx_term(h->context);
 }
+
+/* Set-up and teardown for cmocka. */
+static inline int open_house(void **state)
+{
+    (void)state;
+    house_open(&house, true);
+    return 0;
+}
+
+static inline int open_house_without_handler(void **state)
+{
+    (void)state;
+    house_open(&house, false);
+    return 0;
+}
+
+static inline int close_house(void **state)
+{
+    (void)state;
+    house_close(&house);
+    return 0;
+}
+
+#define in_house(test)      cmocka_unit_test_setup_teardown(test, open_house, close_house)
+#define in_open_house(test) cmocka_unit_test_setup_teardown(test, open_house_without_handler, close_house)
 
 static inline void *adapter(struct house *h, const struct link_key *key)
 {
@@ -65,7 +118,7 @@ static inline void *adapter(struct house *h, const struct link_key *key)
     void *socket = link_connect(h->context, h->endpoint, key, h->bus_key.public_key, &e);
     if (socket == NULL)
         fail_msg("%s", e.text);
-    return socket;
+    return keep(h, socket);
 }
 
 static inline void wait_for(void *socket, short events)
@@ -84,7 +137,7 @@ static inline enum frame_status receive(void *socket, bool router, struct frame_
 /* Tells of the handshakes and breaks of a socket that is to be connected. */
 static inline void *monitor_of(struct house *h, void *socket, const char *address, int events)
 {
-    void *monitor = zmq_socket(h->context, ZMQ_PAIR);
+    void *monitor = keep(h, zmq_socket(h->context, ZMQ_PAIR));
     int linger = 0;
     zmq_setsockopt(monitor, ZMQ_LINGER, &linger, sizeof linger);
     if (zmq_socket_monitor(socket, address, events) != 0 || zmq_connect(monitor, address) != 0)
@@ -108,7 +161,7 @@ static inline void expect_event(void *monitor, unsigned expected)
 static inline void *raw_adapter(struct house *h, const struct link_key *key)
 {
     int linger = 0;
-    void *socket = zmq_socket(h->context, ZMQ_DEALER);
+    void *socket = keep(h, zmq_socket(h->context, ZMQ_DEALER));
     zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
     zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, h->bus_key.public_key, 32);
     zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, key->public_key, 32);

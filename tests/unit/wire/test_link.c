@@ -15,22 +15,6 @@
 #include "base/clock.h"
 #include "peers.h"
 
-static struct house house;
-
-static int open_house(void **state)
-{
-    (void)state;
-    house_open(&house, true);
-    return 0;
-}
-
-static int close_house(void **state)
-{
-    (void)state;
-    house_close(&house);
-    return 0;
-}
-
 static void send_ping(void *socket)
 {
     wait_for(socket, ZMQ_POLLOUT);
@@ -74,8 +58,6 @@ static void a_message_arrives_with_the_key_of_its_sender_and_the_answer_finds_ba
     assert_int_equal(link_receive(b, false, &answer), FRAME_NONE);
     send_ping(b);
     expect_ping(&house.known[1]);
-    link_close(a);
-    link_close(b);
 }
 
 static void the_largest_message_and_payload_arrive_whole_and_one_byte_more_is_bad(void **state)
@@ -110,7 +92,6 @@ static void the_largest_message_and_payload_arrive_whole_and_one_byte_more_is_ba
     send_ping(a);
     expect_ping(&house.known[0]);
     free(big);
-    link_close(a);
 }
 
 static void any_other_number_of_frames_is_bad_and_eaten_whole(void **state)
@@ -127,7 +108,6 @@ static void any_other_number_of_frames_is_bad_and_eaten_whole(void **state)
         assert_memory_equal(m.peer, house.known[0].public_key, 32);
         expect_ping(&house.known[0]);
     }
-    link_close(a);
 }
 
 static void a_head_of_another_length_version_or_verb_is_bad(void **state)
@@ -149,7 +129,6 @@ static void a_head_of_another_length_version_or_verb_is_bad(void **state)
     }
     send_ping(a);
     expect_ping(&house.known[0]);
-    link_close(a);
 }
 
 static void a_bad_message_from_the_bus_is_bad_for_the_adapter_too(void **state)
@@ -163,7 +142,6 @@ static void a_bad_message_from_the_bus_is_bad_for_the_adapter_too(void **state)
     send_raw(house.bus, "\x01\x0d", 2, false);
     assert_int_equal(receive(a, false, &got), FRAME_BAD);
     frame_message_free(&m);
-    link_close(a);
 }
 
 static void a_frame_above_the_limit_breaks_the_connection_and_is_never_seen(void **state)
@@ -183,9 +161,6 @@ static void a_frame_above_the_limit_breaks_the_connection_and_is_never_seen(void
     send_ping(a);
     expect_ping(&house.known[0]);
     free(big);
-    zmq_socket_monitor(a, NULL, 0);
-    zmq_close(monitor);
-    zmq_close(a);
 }
 
 static void nobody_takes_over_a_connection_by_choosing_its_routing_id(void **state)
@@ -209,10 +184,6 @@ static void nobody_takes_over_a_connection_by_choosing_its_routing_id(void **sta
         assert_int_equal(receive(first, false, &m), FRAME_OK);
         frame_message_free(&m);
     }
-    zmq_socket_monitor(second, NULL, 0);
-    zmq_close(monitor);
-    zmq_close(first);
-    zmq_close(second);
 }
 
 static void sending_to_nobody_is_told_at_once(void **state)
@@ -224,9 +195,8 @@ static void sending_to_nobody_is_told_at_once(void **state)
      * sent. */
     void *lonely =
         link_connect(house.context, "tcp://127.0.0.1:9", &house.known[0], house.bus_key.public_key, &e);
-    assert_non_null(lonely);
+    keep(&house, lonely);
     assert_int_equal(link_send(lonely, NOTHING, VERB_PING, S("x"), NOTHING), 1);
-    link_close(lonely);
 }
 
 static void a_peer_that_does_not_read_costs_a_bounded_queue(void **state)
@@ -246,7 +216,6 @@ static void a_peer_that_does_not_read_costs_a_bounded_queue(void **state)
     assert_int_equal(result, 1);
     assert_true(sent >= LINK_SEND_QUEUE);
     frame_message_free(&m);
-    link_close(a);
 }
 
 static void last_words_are_sent_before_the_context_ends(void **state)
@@ -256,7 +225,7 @@ static void last_words_are_sent_before_the_context_ends(void **state)
     void *a = adapter(&house, &house.known[0]);
     wait_for(a, ZMQ_POLLOUT);
     assert_int_equal(link_send(a, NOTHING, VERB_BYE, S("bye"), NOTHING), 0);
-    link_close_after(a, PATIENCE);
+    close_early(&house, a, PATIENCE);
     assert_int_equal(receive(house.bus, true, &m), FRAME_OK);
     assert_int_equal(m.verb, VERB_BYE);
     frame_message_free(&m);
@@ -330,8 +299,6 @@ static void a_peer_that_does_not_shake_hands_is_cut_off(void **state)
     expect_hang_up(tcp());
     assert_true(clock_monotonic() - start < 10 * MICROSECONDS); /* libzmq's default is 30 s */
 }
-
-#define in_house(test) cmocka_unit_test_setup_teardown(test, open_house, close_house)
 
 int main(void)
 {
