@@ -21,6 +21,7 @@ struct sql_statement {
     bool writes; /* read-write transaction: only for operations that are not safe */
 };
 struct sql_options {
+    const char *name;       /* of the service, for the log */
     const char *connection; /* libpq conninfo; a password belongs in its passfile */
     unsigned threads;       /* 0: 4 */
     uint64_t timeout;       /* statement_timeout, microseconds; 0: 5 s */

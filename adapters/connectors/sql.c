@@ -15,6 +15,7 @@ struct sql_connector {
     struct connector connector;
     struct sql_options options;
     struct queue *queue;
+    struct sql_told told;
     atomic_bool stopping;
     pthread_t *threads;
     unsigned thread_count;
@@ -35,7 +36,8 @@ static void run(struct sql_connector *sql, struct sql_session *session, struct c
     size_t statement = statement_of(sql, call->match.operation->code);
 
     if (statement == sql->options.statement_count) {
-        log_error("sql_no_statement", "operation=%s", call->match.operation->code);
+        log_error("sql_no_statement", "service=%s operation=%s", sql->options.name,
+                  call->match.operation->code);
         call->reply.refusal = REFUSAL_PROVIDER_FAILED;
         return;
     }
@@ -64,7 +66,7 @@ static void serve(struct sql_connector *sql, struct sql_session *session, struct
 static void *work(void *arg)
 {
     struct sql_connector *sql = arg;
-    struct sql_session *session = sql_session_new(&sql->options);
+    struct sql_session *session = sql_session_new(&sql->options, &sql->told);
 
     while (!atomic_load(&sql->stopping)) {
         sql_session_open(session);
@@ -100,6 +102,7 @@ static void sql_free(struct connector *connector)
         pthread_join(sql->threads[i], NULL);
     queue_free(sql->queue);
     free(sql->threads);
+    free(sql->told.statements);
     free(sql);
 }
 
@@ -124,6 +127,9 @@ struct connector *connector_sql_new(const struct sql_options *options, struct er
     unsigned threads = options->threads != 0 ? options->threads : 4;
     sql->connector.operations = &operations;
     sql->options = *options;
+    if (sql->options.name == NULL)
+        sql->options.name = "sql";
+    sql->told.statements = memory_zeroed(options->statement_count + 1, sizeof *sql->told.statements);
     sql->queue = queue_new(WAITING_MOST);
     sql->threads = memory_zeroed(threads, sizeof *sql->threads);
     for (; sql->thread_count < threads; sql->thread_count++) {

@@ -48,7 +48,7 @@ static bool set(PGconn *conn, const struct setting *setting)
     return good;
 }
 
-void sqlserverlog_restrain(PGconn *conn)
+void sqlserverlog_restrain(PGconn *conn, const char *service)
 {
     PGresult *result = PQexec(conn, "SELECT name, setting FROM pg_settings WHERE name LIKE 'log\\_%'");
 
@@ -56,9 +56,10 @@ void sqlserverlog_restrain(PGconn *conn)
         const char *value = value_of(result, settings[i].name);
         if (value != NULL && strcmp(value, settings[i].safe) == 0)
             continue;
-        if (!settable(conn, settings[i].name) || !set(conn, &settings[i]))
-            log_warn("sql_server_log_may_hold_data", "setting=%s value=%s safe=%s", settings[i].name,
-                     value != NULL ? value : "unknown", settings[i].safe);
+        bool done = settable(conn, settings[i].name) && set(conn, &settings[i]);
+        if (!done && service != NULL)
+            log_warn("sql_server_log_may_hold_data", "service=%s setting=%s value=%s safe=%s", service,
+                     settings[i].name, value != NULL ? value : "unknown", settings[i].safe);
     }
     PQclear(result);
 }

@@ -4,7 +4,7 @@
 #include <libpq-fe.h>
 
 /* Sets what this user may set, and says in our log which settings of the server could write bound values or
- * rows into its log; README.md tells the database's administrator what to do. */
-void sqlserverlog_restrain(PGconn *conn);
+ * rows into its log; README.md tells the database's administrator what to do. service NULL: says nothing. */
+void sqlserverlog_restrain(PGconn *conn, const char *service);
 
 #endif

@@ -19,22 +19,23 @@
 
 struct prepared {
     bool ready;
-    bool told; /* the log knows that it cannot be prepared */
     unsigned types[SQL_PARAMETERS_MOST];
 };
 struct sql_session {
     const struct sql_options *options;
+    struct sql_told *told;
     uint64_t timeout, most_rows;
     PGconn *conn;
     struct prepared *prepared;
     uint64_t retry_at, pause;
 };
 
-struct sql_session *sql_session_new(const struct sql_options *options)
+struct sql_session *sql_session_new(const struct sql_options *options, struct sql_told *told)
 {
     struct sql_session *s = memory_zeroed(1, sizeof *s);
 
     s->options = options;
+    s->told = told;
     s->timeout = options->timeout != 0 ? options->timeout : 5 * MICROSECONDS;
     s->most_rows = options->most_rows != 0 ? options->most_rows : 1000;
     s->prepared = memory_zeroed(options->statement_count + 1, sizeof *s->prepared);
@@ -235,10 +236,9 @@ static bool prepare(struct sql_session *s, size_t i)
         buffer_free(&text);
         PQfreemem(name);
     }
-    if (trouble != NULL && !s->prepared[i].told)
-        log_error("sql_statement_unusable", "operation=%s sqlstate=%s why=%s", statement->operation, state,
-                  trouble);
-    s->prepared[i].told = trouble != NULL;
+    if (atomic_exchange(&s->told->statements[i], trouble != NULL) == false && trouble != NULL)
+        log_error("sql_statement_unusable", "service=%s operation=%s sqlstate=%s why=%s", s->options->name,
+                  statement->operation, state, trouble);
     s->prepared[i].ready = trouble == NULL;
     return s->prepared[i].ready;
 }
@@ -248,7 +248,8 @@ static bool open_failed(struct sql_session *s, const char *why)
     s->pause = s->pause == 0 ? PAUSE_LEAST : s->pause * 2;
     if (s->pause > PAUSE_MOST)
         s->pause = PAUSE_MOST;
-    log_warn("sql_unreachable", "why=%s again_ms=%llu", why, (unsigned long long)s->pause / 1000);
+    if (atomic_exchange(&s->told->database, 2) != 2)
+        log_warn("sql_unreachable", "service=%s why=%s", s->options->name, why);
     drop(s);
     s->retry_at = clock_monotonic() + s->pause;
     return false;
@@ -271,14 +272,15 @@ bool sql_session_open(struct sql_session *s)
         return open_failed(s, trouble);
     if (PQsetnonblocking(s->conn, 1) != 0 || !session_settings(s))
         return open_failed(s, "the session's settings were not accepted");
-    sqlserverlog_restrain(s->conn);
+    sqlserverlog_restrain(s->conn, atomic_load(&s->told->database) != 1 ? s->options->name : NULL);
     for (size_t i = 0; i < s->options->statement_count; i++)
         prepare(s, i);
     if (PQstatus(s->conn) != CONNECTION_OK)
         return open_failed(s, "the connection broke while statements were prepared");
     s->pause = 0;
     s->retry_at = 0;
-    log_info("sql_connected", "server_version=%d", PQserverVersion(s->conn));
+    if (atomic_exchange(&s->told->database, 1) != 1)
+        log_info("sql_connected", "service=%s server_version=%d", s->options->name, PQserverVersion(s->conn));
     return true;
 }
 
@@ -391,8 +393,8 @@ static void finish(struct sql_session *s, struct run *r)
     if (reply->refusal != REFUSAL_NONE) {
         buffer_free(&reply->body);
         if (r->trouble != NULL)
-            log_warn("sql_failed", "operation=%s refusal=%s sqlstate=%s why=%s", r->statement->operation,
-                     refusal_name(reply->refusal), r->sqlstate, r->trouble);
+            log_warn("sql_failed", "service=%s operation=%s refusal=%s sqlstate=%s why=%s", s->options->name,
+                     r->statement->operation, refusal_name(reply->refusal), r->sqlstate, r->trouble);
     } else {
         reply->status = 200;
         http_headers_add(&reply->headers, "Content-Type", "application/json");

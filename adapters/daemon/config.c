@@ -188,7 +188,8 @@ static void judge_sql(struct judge *j, unsigned service, const struct form_sql *
             if (strcmp(statements[k].operation, s->operation) == 0)
                 FAULT(j, path, "a second statement for the operation %s", s->operation);
     }
-    *out = (struct sql_options){.connection = f->connection,
+    *out = (struct sql_options){.name = j->form->services[service].service,
+                                .connection = f->connection,
                                 .threads = f->threads,
                                 .timeout = f->timeout_ms * 1000,
                                 .most_rows = f->most_rows,
