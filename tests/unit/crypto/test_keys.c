@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static char folder[64];
@@ -146,6 +147,46 @@ static void a_private_file_that_others_can_read_or_write_is_refused(void **state
     unlink(key_path());
 }
 
+/* Sets an ACL of owner rw, this user r, this group's and others' permissions, mask r. False where there are
+ * none. */
+static bool set_acl(uint32_t user, uint16_t group)
+{
+    const struct {
+        uint16_t tag, permissions;
+        uint32_t id;
+    } entries[] = {
+        {0x01, 6, UINT32_MAX}, {0x02, 4, user},       {0x04, group, UINT32_MAX},
+        {0x10, 4, UINT32_MAX}, {0x20, 0, UINT32_MAX},
+    };
+    uint8_t acl[4 + sizeof(entries)] = {2, 0, 0, 0};
+
+    memcpy(acl + 4, entries, sizeof(entries));
+    return setxattr(key_path(), "system.posix_acl_access", acl, sizeof(acl), 0) == 0;
+}
+
+/* As systemd hands a credential to a service that runs as another user. */
+static void a_private_file_that_an_acl_opens_to_ourselves_alone_is_read(void **state)
+{
+    struct sealing_key made;
+    struct stat status;
+
+    (void)state;
+    assert_int_equal(sealing_key_generate(&made, NULL), 0);
+    assert_int_equal(sealing_key_save(key_path(), &made, NULL), 0);
+    if (!set_acl(geteuid(), 0)) {
+        unlink(key_path());
+        skip(); /* this file system has no ACLs */
+    }
+    assert_int_equal(stat(key_path(), &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640); /* the mask shows as the group's permission */
+    assert_int_equal(sealing_key_load(key_path(), &made, NULL), 0);
+    assert_true(set_acl(geteuid() + 1, 0));
+    assert_int_equal(sealing_key_load(key_path(), &made, NULL), -1);
+    assert_true(set_acl(geteuid(), 4));
+    assert_int_equal(sealing_key_load(key_path(), &made, NULL), -1);
+    unlink(key_path());
+}
+
 static void a_key_file_is_never_overwritten(void **state)
 {
     struct sealing_key first;
@@ -198,8 +239,9 @@ static void a_missing_file_a_folder_and_a_long_file_are_told_apart(void **state)
     (void)state;
     assert_int_equal(private_file_read("/nonexistent/key", 100, &out, &e), -1);
     assert_int_equal(e.kind, ERROR_NOT_FOUND);
-    assert_int_equal(private_file_read(folder, 100, &out, &e), -1);
+    assert_int_equal(private_file_read(folder, 1 << 20, &out, &e), -1);
     assert_int_equal(e.kind, ERROR_CONFIG);
+    assert_non_null(strstr(e.text, "not a regular file"));
     write_key("0123456789", 0600);
     assert_int_equal(private_file_read(key_path(), 9, &out, &e), -1);
     assert_int_equal(e.kind, ERROR_CONFIG);
@@ -291,6 +333,7 @@ int main(void)
         cmocka_unit_test(public_halves_are_those_of_rfc_7748),
         cmocka_unit_test(a_link_key_file_of_another_form_is_refused),
         cmocka_unit_test(a_private_file_that_others_can_read_or_write_is_refused),
+        cmocka_unit_test(a_private_file_that_an_acl_opens_to_ourselves_alone_is_read),
         cmocka_unit_test(a_key_file_is_never_overwritten),
         cmocka_unit_test(a_key_file_with_a_byte_too_many_or_too_few_is_refused),
         cmocka_unit_test(a_missing_file_a_folder_and_a_long_file_are_told_apart),

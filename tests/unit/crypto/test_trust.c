@@ -5,6 +5,7 @@
 #include "pki.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 
 #define NOW     (PKI_NOW * MICROSECONDS)
@@ -86,13 +87,14 @@ static void add_crl(struct trust *trust, const struct pki_ca *ca, struct pki_crl
     buffer_free(&der);
 }
 
-/* Anchors "national" and "foreign", with good CRLs of root and foreign, and this one of the issuing CA. */
+/* Anchors "national" and "external" (of one length), with good CRLs of root and foreign, and this one of the
+ * issuing CA. */
 static struct trust *trust_with(struct pki_crl issuing_crl)
 {
     struct trust *trust = trust_new();
 
     add_anchor(trust, "national", &root);
-    add_anchor(trust, "foreign", &foreign);
+    add_anchor(trust, "external", &foreign);
     add_crl(trust, &root, (struct pki_crl){.number = 1, .next_update = 400 * PKI_DAY});
     add_crl(trust, &foreign, (struct pki_crl){.number = 1, .next_update = 400 * PKI_DAY});
     add_crl(trust, &issuing, issuing_crl);
@@ -170,13 +172,13 @@ static void another_members_anchor_does_not_serve(void **state)
     struct verified_key key;
 
     (void)state;
-    assert_int_equal(trust_verify(trust, chain, "foreign", SUBJECT, NOW, &key),
+    assert_int_equal(trust_verify(trust, chain, "external", SUBJECT, NOW, &key),
                      REFUSAL_CERTIFICATE_UNTRUSTED);
-    assert_int_equal(trust_verify(trust, with_root, "foreign", SUBJECT, NOW, &key),
+    assert_int_equal(trust_verify(trust, with_root, "external", SUBJECT, NOW, &key),
                      REFUSAL_CERTIFICATE_UNTRUSTED);
     assert_int_equal(trust_verify(trust, theirs, "national", SUBJECT, NOW, &key),
                      REFUSAL_CERTIFICATE_UNTRUSTED);
-    assert_int_equal(trust_verify(trust, theirs, "foreign", SUBJECT, NOW, &key), REFUSAL_NONE);
+    assert_int_equal(trust_verify(trust, theirs, "external", SUBJECT, NOW, &key), REFUSAL_NONE);
     /* Not from the cache either: what was good under one anchor is asked anew under the other. */
     assert_int_equal(trust_verify(trust, theirs, "national", SUBJECT, NOW, &key),
                      REFUSAL_CERTIFICATE_UNTRUSTED);
@@ -274,19 +276,37 @@ static void only_the_three_algorithms_serve(void **state)
 static void a_member_certificate_issues_nothing(void **state)
 {
     struct pki_ca member = {.certificate = leaf_with((struct pki_request){0}), .key = member_key};
-    struct pki_ca bare = {.certificate = leaf_with((struct pki_request){.basic_constraints = "-",
-                                                                        .key_usage = "critical,keyCertSign"}),
-                          .key = member_key};
     struct pki_request request = {.name = "TN/GOV/MI", .key = member_key};
 
     (void)state;
     assert_int_equal(
         judge(chain_of(pki_certificate(&member, &request), member.certificate, issuing.certificate)),
         REFUSAL_CERTIFICATE_UNTRUSTED);
-    assert_int_equal(judge(chain_of(pki_certificate(&bare, &request), bare.certificate, issuing.certificate)),
-                     REFUSAL_CERTIFICATE_UNTRUSTED);
     X509_free(member.certificate);
-    X509_free(bare.certificate);
+}
+
+static void a_ca_that_does_not_say_so_issues_nothing(void **state)
+{
+    /* By OpenSSL's own rules this is a CA: it may sign certificates, and has no basic constraints. */
+    struct pki_ca bare = {.key = pki_key("P-256")};
+    struct trust *trust = good_trust();
+
+    (void)state;
+    bare.certificate = leaf_with((struct pki_request){.name = "Bare",
+                                                      .key = bare.key,
+                                                      .basic_constraints = "-",
+                                                      .extended = "-",
+                                                      .key_usage = "critical,keyCertSign,cRLSign"});
+    assert_true(X509_check_ca(bare.certificate) > 1);
+    add_crl(trust, &bare, (struct pki_crl){.number = 1});
+    assert_int_equal(judge_at(trust,
+                              chain_of(pki_certificate(&bare, &(struct pki_request){.name = "TN/GOV/MI",
+                                                                                    .key = member_key}),
+                                       bare.certificate, issuing.certificate),
+                              NOW),
+                     REFUSAL_CERTIFICATE_UNTRUSTED);
+    trust_free(trust);
+    pki_ca_free(&bare);
 }
 
 static void a_revoked_certificate_is_refused(void **state)
@@ -343,6 +363,25 @@ static void a_crl_signed_by_another_key_counts_for_nothing(void **state)
     trust_free(trust);
 }
 
+static void a_namesakes_crl_neither_serves_nor_disturbs(void **state)
+{
+    struct pki_ca namesake;
+    X509 *leaf = leaf_with((struct pki_request){0});
+    struct trust *trust = good_trust();
+
+    (void)state;
+    pki_issuing(&namesake, &foreign, "Issuing");
+    add_crl(trust, &namesake, (struct pki_crl){.number = 50, .revoked = leaf});
+    assert_int_equal(trust_crl_hashes(trust, NULL, 0), 4);
+    /* Also where the chain brings the namesake's certificate along. */
+    assert_int_equal(
+        judge_at(trust, chain_of(X509_dup(leaf), namesake.certificate, issuing.certificate), NOW),
+        REFUSAL_NONE);
+    assert_int_equal(judge_at(trust, chain_of(leaf, issuing.certificate, NULL), NOW), REFUSAL_NONE);
+    trust_free(trust);
+    pki_ca_free(&namesake);
+}
+
 static void the_highest_crl_number_wins_in_either_order(void **state)
 {
     (void)state;
@@ -380,6 +419,9 @@ static void a_crl_serves_stale_within_the_grace_and_not_beyond(void **state)
         assert_true(key.crl_stale);
         assert_int_equal(trust_verify(trust, chain, "national", SUBJECT, NOW + 9 * DAY, &key),
                          REFUSAL_REVOCATION_UNKNOWN);
+        /* Each round judges the fresh window, the stale one and the end: a place in the cache holds one
+         * window. The stale one is judged once and then remembered. */
+        assert_int_equal(trust_judged(trust), round == 0 ? 3 : 6);
     }
     chain_free(chain);
     trust_free(trust);
@@ -646,10 +688,12 @@ int main(void)
         cmocka_unit_test(only_a_certificate_for_signing_messages_serves),
         cmocka_unit_test(only_the_three_algorithms_serve),
         cmocka_unit_test(a_member_certificate_issues_nothing),
+        cmocka_unit_test(a_ca_that_does_not_say_so_issues_nothing),
         cmocka_unit_test(a_revoked_certificate_is_refused),
         cmocka_unit_test(a_revoked_issuing_ca_takes_its_members_along),
         cmocka_unit_test(without_the_crl_of_each_issuer_revocation_is_unknown),
         cmocka_unit_test(a_crl_signed_by_another_key_counts_for_nothing),
+        cmocka_unit_test(a_namesakes_crl_neither_serves_nor_disturbs),
         cmocka_unit_test(the_highest_crl_number_wins_in_either_order),
         cmocka_unit_test(a_crl_serves_stale_within_the_grace_and_not_beyond),
         cmocka_unit_test(a_crl_of_the_future_is_not_believed_yet),
