@@ -155,10 +155,9 @@ static void the_process_aborts_when_the_handler_ends_while_the_context_lives(voi
         struct link_key key, other;
         char endpoint[256];
         alarm(PATIENCE / 1000);
-        freopen("/dev/null", "w", stderr);
         void *context = zmq_ctx_new();
-        if (link_key_generate(&key, &e) != 0 || link_key_generate(&other, &e) != 0 ||
-            zap_start(context, leave_the_thread, NULL, &e) == NULL ||
+        if (freopen("/dev/null", "w", stderr) == NULL || link_key_generate(&key, &e) != 0 ||
+            link_key_generate(&other, &e) != 0 || zap_start(context, leave_the_thread, NULL, &e) == NULL ||
             link_bind(context, "tcp://127.0.0.1:*", &key, endpoint, &e) == NULL ||
             link_connect(context, endpoint, &other, key.public_key, &e) == NULL)
             _exit(1);
