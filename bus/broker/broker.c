@@ -1,0 +1,483 @@
+#include "broker/broker.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "broker/admit.h"
+#include "broker/audit.h"
+#include "broker/dispatch.h"
+#include "broker/door.h"
+#include "broker/keeper.h"
+#include "broker/writer.h"
+#include "ledger/truststore.h"
+#include "wire/zap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define FRAMES_A_TURN  256
+#define RESULTS_A_TURN 256
+#define TICK           (250 * 1000ULL) /* microseconds */
+#define LAST_WORDS     (200 * 1000ULL) /* for BYE to leave before the socket closes */
+#define FILES_MOST     65536           /* descriptors: libzmq's sockets */
+
+struct broker {
+    const struct config *config;
+    int lock;
+    struct link_key link_key;
+    struct note_signer ledger_key;
+    struct truststore *truststore;
+    struct ledger *ledger;
+    struct vault *vault;
+    struct chains *chains;
+    struct admit *admit;
+    struct writer *writer;
+    struct keeper *keeper;
+    struct audit *audit;
+    struct status status;
+    void *context, *socket;
+    struct zap *zap;
+    char endpoint[256];
+    struct loop *loop;
+    struct loop_source *door;
+    struct loop_timer *tick, *deadline, *parting;
+    struct transport transport;
+    struct io io;
+    int code;
+    bool ending; /* the last entry has been asked for */
+};
+
+/* --- paths --- */
+
+static char *state_path(const struct config *config, const char *name)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/%s", config->state, name);
+    buffer_append(&path, "", 1);
+    return (char *)path.data;
+}
+
+/* Two buses on one ledger would sign two histories. */
+static int lock_state(struct broker *b, struct error *e)
+{
+    if (mkdir(b->config->state, 0700) != 0 && errno != EEXIST)
+        return error_set(e, ERROR_IO, "the state folder %s cannot be made: %s", b->config->state,
+                         strerror(errno));
+    char *path = state_path(b->config, "lock");
+    b->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int result = 0;
+    if (b->lock < 0)
+        result = error_set(e, ERROR_IO, "%s cannot be opened: %s", path, strerror(errno));
+    else if (flock(b->lock, LOCK_EX | LOCK_NB) != 0)
+        result = error_set(e, ERROR_CONFIG, "another bus runs on the state folder %s", b->config->state);
+    free(path);
+    return result;
+}
+
+static void forget_endpoint(const struct broker *b)
+{
+    char *path = state_path(b->config, "endpoint");
+    unlink(path);
+    free(path);
+}
+
+static int tell_endpoint(const struct broker *b, struct error *e)
+{
+    struct buffer text = {0};
+    buffer_printf(&text, "%s\n", b->endpoint);
+    char *path = state_path(b->config, "endpoint");
+    int result = file_write_atomically(path, buffer_bytes(&text), 0644, e);
+    free(path);
+    buffer_free(&text);
+    return result;
+}
+
+/* --- the loop --- */
+
+static void new_turn(struct broker *b)
+{
+    b->io.now = loop_now(b->loop);
+    b->io.monotonic = loop_now_monotonic(b->loop);
+}
+
+static int transport_send(void *arg, struct bytes routing_id, unsigned verb, struct bytes message,
+                          struct bytes payload)
+{
+    struct broker *b = arg;
+    return link_send(b->socket, routing_id, verb, message, payload);
+}
+
+static void end_loop(void *arg)
+{
+    struct broker *b = arg;
+    loop_stop(b->loop);
+}
+
+static void part(struct broker *b)
+{
+    loop_timer_set(b->parting, b->io.monotonic + LAST_WORDS);
+}
+
+/* While the pipeline is full, or the bus stops, nothing is read: what peers send waits in their own queues.
+ */
+static void set_reading(struct broker *b)
+{
+    loop_set_reading(b->door, !b->io.stopping && !b->io.inconsistent && !pipeline_full(b->io.pipeline));
+}
+
+static void set_deadline(struct broker *b)
+{
+    uint64_t next = dispatch_next_deadline(&b->io);
+    if (next == UINT64_MAX)
+        loop_timer_stop(b->deadline);
+    else
+        loop_timer_set(b->deadline, b->io.monotonic + (next > b->io.now ? next - b->io.now : 0));
+}
+
+static void on_frames(void *arg)
+{
+    struct broker *b = arg;
+    new_turn(b);
+    for (int i = 0; i < FRAMES_A_TURN && !pipeline_full(b->io.pipeline); i++) {
+        struct frame_message frame;
+        enum frame_status status = link_receive(b->socket, true, &frame);
+        if (status == FRAME_NONE)
+            break;
+        if (status == FRAME_FAILED) {
+            log_error("socket_failed", NULL);
+            b->code = BROKER_FAILED;
+            loop_stop(b->loop);
+            return;
+        }
+        if (status == FRAME_ANONYMOUS)
+            door_anonymous(&b->io);
+        else if (status == FRAME_BAD)
+            door_bad(&b->io, &frame);
+        else
+            door_take(&b->io, &frame);
+        if (status == FRAME_OK)
+            frame_message_free(&frame);
+    }
+    set_reading(b);
+}
+
+/* What is still inside comes out first; then the last entry; then farewell. */
+static void go_on_stopping(struct broker *b)
+{
+    if (!b->io.stopping || pipeline_inside(b->io.pipeline) > 0)
+        return;
+    if (!b->ending) {
+        b->ending = true;
+        pipeline_own(b->io.pipeline, job_new(JOB_CLOSE, b->io.snapshot, b->io.now));
+    } else if (b->io.closed) {
+        dispatch_bye_all(&b->io, REFUSAL_NONE, bytes_make("", 0));
+        part(b);
+    }
+}
+
+static void on_results(void *arg)
+{
+    struct broker *b = arg;
+    new_turn(b);
+    struct job *job;
+    for (int i = 0; i < RESULTS_A_TURN && (job = queue_take(pipeline_results(b->io.pipeline))) != NULL; i++)
+        dispatch_result(&b->io, job);
+    if (b->io.inconsistent && b->code != BROKER_INTEGRITY) {
+        b->code = BROKER_INTEGRITY;
+        part(b);
+    }
+    set_deadline(b);
+    set_reading(b);
+    go_on_stopping(b);
+}
+
+static void on_deadline(void *arg)
+{
+    struct broker *b = arg;
+    new_turn(b);
+    dispatch_deadlines(&b->io);
+    set_deadline(b);
+}
+
+static void on_tick(void *arg)
+{
+    struct broker *b = arg;
+    new_turn(b);
+    peers_tick(b->io.peers, b->io.now, b->io.monotonic);
+    door_tick(&b->io);
+    cache_expire(b->io.cache, b->io.now);
+    set_reading(b);
+    loop_timer_set(b->tick, b->io.monotonic + TICK);
+}
+
+static void on_hangup(void *arg)
+{
+    struct broker *b = arg;
+    if (b->keeper == NULL)
+        return;
+    log_info("reload_asked", NULL);
+    keeper_reload(b->keeper);
+}
+
+/* --- opening, in order --- */
+
+static int exit_code_of(const struct error *e)
+{
+    switch (e->kind) {
+    case ERROR_USAGE:
+    case ERROR_CONFIG:
+    case ERROR_NOT_FOUND:
+        return BROKER_USAGE;
+    case ERROR_INTEGRITY:
+        return BROKER_INTEGRITY;
+    default:
+        return BROKER_FAILED;
+    }
+}
+
+static int open_keys(struct broker *b, struct error *e)
+{
+    if (link_key_load(b->config->link_key, &b->link_key, e) < 0 ||
+        note_signer_load(b->config->ledger_key, &b->ledger_key, e) < 0)
+        return -1;
+    if (b->ledger_key.verifier.type != NOTE_ED25519)
+        return error_set(e, ERROR_CONFIG, "%s is not an Ed25519 note key", b->config->ledger_key);
+    return 0;
+}
+
+static void warn_unlisted_key(const struct broker *b, const struct registry *registry)
+{
+    struct buffer own = {0};
+    note_verifier_format(&b->ledger_key.verifier, &own);
+    bool listed = false;
+    for (size_t i = 0; i < registry_ledger_key_count(registry); i++) {
+        uint64_t from;
+        listed = listed || bytes_equal_string(buffer_bytes(&own), registry_ledger_key(registry, i, &from));
+    }
+    if (!listed)
+        log_error("ledger_key_unlisted", "key=%s effect=%s", b->ledger_key.verifier.name,
+                  "no adapter accepts this bus's receipts");
+    buffer_free(&own);
+}
+
+static int open_storage(struct broker *b, struct error *e)
+{
+    char *trust = state_path(b->config, "trust"), *ledger = state_path(b->config, "ledger"),
+         *vault = state_path(b->config, "vault");
+    const struct ledger_options options = {ledger, (size_t)b->config->limits.ledger_bytes, &b->ledger_key,
+                                           true};
+    int result = -1;
+    b->truststore = truststore_open(trust, e);
+    if (b->truststore != NULL)
+        b->ledger = ledger_open(&options, e);
+    if (b->ledger != NULL)
+        b->vault = vault_open(vault, (size_t)b->config->limits.vault_bytes, e);
+    if (b->vault != NULL)
+        result = 0;
+    free(trust);
+    free(ledger);
+    free(vault);
+    return result;
+}
+
+static int open_snapshot(struct broker *b, struct error *e)
+{
+    b->io.snapshot = snapshot_load(b->config, NULL, b->truststore, e);
+    if (b->io.snapshot == NULL || snapshot_accept(b->config, b->io.snapshot, e) < 0)
+        return -1;
+    b->io.box = snapshot_box_new(snapshot_ref(b->io.snapshot));
+    warn_unlisted_key(b, snapshot_registry(b->io.snapshot));
+    return 0;
+}
+
+static void open_io(struct broker *b)
+{
+    const struct config_limits *limits = &b->config->limits;
+    b->transport = (struct transport){transport_send, b};
+    b->status.started = clock_wall();
+    b->io.instance = b->config->instance;
+    b->io.limits = limits;
+    /* Each exchange that is open, or being opened, may end once by the bus itself; and the last entry. */
+    b->io.pipeline = pipeline_new(limits->pipeline_messages, limits->pipeline_bytes,
+                                  limits->exchanges + limits->pipeline_messages + 1);
+    b->io.peers = peers_new(&b->transport, limits, &b->status);
+    b->io.exchanges = exchanges_new();
+    b->io.cache = cache_new(limits->cache_bytes);
+    b->io.status = &b->status;
+    b->chains = chains_new();
+}
+
+static int start_threads(struct broker *b, struct error *e)
+{
+    const struct config_limits *limits = &b->config->limits;
+    const struct writer_options writing = {
+        .pipeline = b->io.pipeline,
+        .ledger = b->ledger,
+        .vault = b->vault,
+        .status = &b->status,
+        .batch_messages = (unsigned)limits->batch_messages,
+        .batch_time = limits->batch_ms * 1000,
+        .refusals_per_second = (unsigned)limits->refusals_per_second,
+    };
+    b->writer = writer_start(&writing, b->io.snapshot, e);
+    if (b->writer == NULL)
+        return -1;
+    const struct admit_options admitting = {
+        .pipeline = b->io.pipeline,
+        .chains = b->chains,
+        .truststore = b->truststore,
+        .instance = b->config->instance,
+        .ledger_key = &b->ledger_key.verifier,
+        .threads = (unsigned)limits->verifiers,
+    };
+    b->admit = admit_start(&admitting, e);
+    return b->admit == NULL ? -1 : 0;
+}
+
+/* On the ZAP handler's thread. */
+static bool key_is_known(void *arg, const uint8_t public_key[32])
+{
+    struct broker *b = arg;
+    struct snapshot *snapshot = snapshot_box_get(b->io.box);
+    bool known = registry_member_by_link_key(snapshot_registry(snapshot), public_key) != NULL;
+    snapshot_free(snapshot);
+    return known;
+}
+
+static int open_socket(struct broker *b, struct error *e, int *code)
+{
+    b->context = zmq_ctx_new();
+    if (b->context == NULL || zmq_ctx_set(b->context, ZMQ_MAX_SOCKETS, FILES_MOST) != 0)
+        return error_set(e, ERROR_MEMORY, "ZeroMQ cannot be started: %s", zmq_strerror(zmq_errno()));
+    b->zap = zap_start(b->context, key_is_known, b, e);
+    if (b->zap == NULL)
+        return -1;
+    b->socket = link_bind(b->context, b->config->listen, &b->link_key, b->endpoint, e);
+    if (b->socket == NULL)
+        return -1;
+    const struct keeper_options keeping = {
+        .config = b->config,
+        .pipeline = b->io.pipeline,
+        .truststore = b->truststore,
+        .snapshot = b->io.snapshot,
+        .zmq_context = b->context,
+        .endpoint = b->endpoint,
+        .server_public = b->link_key.public_key,
+    };
+    if (keeper_probe(&keeping, e) < 0) {
+        *code = BROKER_ZAP_OPEN;
+        return -1;
+    }
+    b->keeper = keeper_start(&keeping, e);
+    return b->keeper == NULL ? -1 : 0;
+}
+
+static int open_audit(struct broker *b, struct error *e)
+{
+    if (b->config->audit_socket == NULL)
+        return 0;
+    const struct audit_status_source source = {status_fill, &b->status};
+    b->audit = audit_start(b->config->audit_socket, b->ledger, b->truststore, &source, e);
+    return b->audit == NULL ? -1 : 0;
+}
+
+static int open_loop(struct broker *b, struct error *e)
+{
+    b->loop = loop_new();
+    b->tick = loop_timer_new(b->loop, on_tick, b);
+    b->deadline = loop_timer_new(b->loop, on_deadline, b);
+    b->parting = loop_timer_new(b->loop, end_loop, b);
+    return loop_handle_signals(b->loop, on_hangup, b, e);
+}
+
+struct broker *broker_open(const struct config *config, struct error *e, int *code)
+{
+    struct broker *b = memory_zeroed(1, sizeof(*b));
+    b->config = config;
+    b->lock = -1;
+    *code = 0;
+    if (open_loop(b, e) < 0 || lock_state(b, e) < 0)
+        goto failed;
+    forget_endpoint(b);
+    open_io(b);
+    if (open_keys(b, e) < 0 || open_storage(b, e) < 0 || open_snapshot(b, e) < 0 || start_threads(b, e) < 0 ||
+        open_socket(b, e, code) < 0 || open_audit(b, e) < 0 || tell_endpoint(b, e) < 0)
+        goto failed;
+    b->door = loop_add_socket(b->loop, b->socket, on_frames, b);
+    loop_add_fd(b->loop, queue_event_fd(pipeline_results(b->io.pipeline)), on_results, b);
+    loop_timer_set(b->tick, clock_monotonic() + TICK);
+    log_info("ready", "endpoint=%s instance=%s registry=%llu", b->endpoint, config->instance,
+             (unsigned long long)registry_version(snapshot_registry(b->io.snapshot)));
+    return b;
+failed:
+    if (*code == 0)
+        *code = exit_code_of(e);
+    broker_close(b);
+    return NULL;
+}
+
+int broker_run(struct broker *b)
+{
+    struct error e = {0};
+    if (loop_run(b->loop, &e) < 0) {
+        log_error("loop_failed", "reason=%s", e.text);
+        return BROKER_FAILED;
+    }
+    if (b->code != BROKER_OK)
+        return b->code;
+    log_info("stopping", "exchanges=%zu", exchanges_count(b->io.exchanges));
+    new_turn(b);
+    b->io.stopping = true;
+    atomic_store(&b->status.trouble, "the bus is stopping");
+    set_reading(b);
+    dispatch_interrupt_all(&b->io);
+    go_on_stopping(b);
+    if (loop_run(b->loop, &e) < 0) {
+        log_error("loop_failed", "reason=%s", e.text);
+        return BROKER_FAILED;
+    }
+    log_info("stopped", "code=%d", b->code);
+    return b->code;
+}
+
+void broker_close(struct broker *b)
+{
+    if (b == NULL)
+        return;
+    if (b->lock >= 0)
+        forget_endpoint(b);
+    audit_stop(b->audit);
+    keeper_stop(b->keeper);
+    link_close(b->socket);
+    zap_stop(b->zap);
+    if (b->context != NULL)
+        zmq_ctx_term(b->context);
+    admit_stop(b->admit);
+    writer_stop(b->writer);
+    exchanges_free(b->io.exchanges);
+    peers_free(b->io.peers);
+    cache_free(b->io.cache);
+    pipeline_free(b->io.pipeline);
+    chains_free(b->chains);
+    snapshot_box_free(b->io.box);
+    snapshot_free(b->io.snapshot);
+    vault_close(b->vault);
+    ledger_close(b->ledger);
+    truststore_close(b->truststore);
+    loop_timer_free(b->tick);
+    loop_timer_free(b->deadline);
+    loop_timer_free(b->parting);
+    loop_free(b->loop);
+    note_signer_clear(&b->ledger_key);
+    link_key_clear(&b->link_key);
+    if (b->lock >= 0)
+        close(b->lock);
+    free(b);
+}

@@ -1,0 +1,97 @@
+#include "broker/chains.h"
+
+#include "broker/map.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct node {
+    struct presented *presented;
+    struct node *next; /* newest first */
+};
+struct chains {
+    pthread_mutex_t lock;
+    struct map *by_leaf;
+    struct node *all;
+};
+
+struct chains *chains_new(void)
+{
+    struct chains *chains = memory_zeroed(1, sizeof(*chains));
+    pthread_mutex_init(&chains->lock, NULL);
+    chains->by_leaf = map_new(HASH_SIZE);
+    return chains;
+}
+
+void presented_free(struct presented *presented)
+{
+    if (presented == NULL || atomic_fetch_sub(&presented->references, 1) > 1)
+        return;
+    chain_free(presented->chain);
+    free(presented);
+}
+
+void chains_free(struct chains *chains)
+{
+    if (chains == NULL)
+        return;
+    while (chains->all != NULL) {
+        struct node *node = chains->all;
+        chains->all = node->next;
+        presented_free(node->presented);
+        free(node);
+    }
+    map_free(chains->by_leaf);
+    pthread_mutex_destroy(&chains->lock);
+    free(chains);
+}
+
+/* Drops the member's oldest ones over its share, and every node whose leaf has just been presented again. */
+static void make_room(struct chains *chains, const char *member, const uint8_t leaf[HASH_SIZE])
+{
+    unsigned seen = 0;
+    for (struct node **at = &chains->all; *at != NULL;) {
+        struct node *node = *at;
+        bool same = memcmp(node->presented->leaf, leaf, HASH_SIZE) == 0;
+        if (!same && (strcmp(node->presented->member, member) != 0 || ++seen < CHAINS_OF_MEMBER)) {
+            at = &node->next;
+            continue;
+        }
+        *at = node->next;
+        map_remove(chains->by_leaf, node->presented->leaf);
+        presented_free(node->presented);
+        free(node);
+    }
+}
+
+void chains_add(struct chains *chains, const char *member, struct chain *chain,
+                const uint8_t object[HASH_SIZE])
+{
+    struct presented *presented = memory_zeroed(1, sizeof(*presented));
+    atomic_init(&presented->references, 1);
+    snprintf(presented->member, sizeof(presented->member), "%s", member);
+    presented->chain = chain;
+    memcpy(presented->leaf, chain_leaf_hash(chain), HASH_SIZE);
+    memcpy(presented->object, object, HASH_SIZE);
+    struct node *node = memory_zeroed(1, sizeof(*node));
+    node->presented = presented;
+
+    pthread_mutex_lock(&chains->lock);
+    make_room(chains, member, presented->leaf);
+    node->next = chains->all;
+    chains->all = node;
+    map_put(chains->by_leaf, presented->leaf, presented);
+    pthread_mutex_unlock(&chains->lock);
+}
+
+struct presented *chains_find(struct chains *chains, const uint8_t leaf[HASH_SIZE])
+{
+    pthread_mutex_lock(&chains->lock);
+    struct presented *presented = map_get(chains->by_leaf, leaf);
+    if (presented != NULL)
+        atomic_fetch_add(&presented->references, 1);
+    pthread_mutex_unlock(&chains->lock);
+    return presented;
+}

@@ -1,0 +1,30 @@
+#ifndef WASL_BROKER_CHAINS_H
+#define WASL_BROKER_CHAINS_H
+/* The certificate chains that members have presented in this process, by the hash of their leaf. Any thread.
+ */
+#include "crypto/trust.h"
+#include "registry/identifier.h"
+
+#include <stdatomic.h>
+
+/* Immutable; references are counted. */
+struct presented {
+    atomic_uint references;
+    char member[IDENTIFIER_MOST + 1];
+    struct chain *chain;
+    uint8_t leaf[HASH_SIZE];   /* SHA-256 of the leaf certificate's DER */
+    uint8_t object[HASH_SIZE]; /* of the chain in the trust store */
+};
+struct chains;
+
+struct chains *chains_new(void);
+void chains_free(struct chains *chains); /* NULL is harmless */
+/* Takes chain over. A member has the last CHAINS_OF_MEMBER that it presented: older ones make room. */
+#define CHAINS_OF_MEMBER 16
+void chains_add(struct chains *chains, const char *member, struct chain *chain,
+                const uint8_t object[HASH_SIZE]);
+/* A reference, or NULL. */
+struct presented *chains_find(struct chains *chains, const uint8_t leaf[HASH_SIZE]);
+void presented_free(struct presented *presented); /* drops a reference; NULL is harmless */
+
+#endif

@@ -1,0 +1,218 @@
+#include "broker/judge.h"
+
+#include "crypto/seal.h"
+#include "envelope.pb-c.h"
+#include "registry/decide.h"
+#include "wire/strict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a sealed plaintext holds beside the body: its framing, and the head with the call's path and headers.
+ */
+#define HEAD_MOST        ((uint64_t)64 * 1024)
+#define FRAMING          ((uint64_t)12)
+#define SUBJECT_KEY_MOST ((uint64_t)4096)
+
+struct judged {
+    const struct registry *registry;
+    struct message *m;
+    struct bytes member; /* of the link */
+    const struct registry_service *service;
+};
+
+/* 1. Form */
+static enum refusal judge_form(const struct message *m, const char *instance, struct signature_block *block)
+{
+    if (m->form != REFUSAL_NONE)
+        return m->form;
+    if (signature_block_decode(buffer_bytes(&m->signature), block) != REFUSAL_NONE)
+        return REFUSAL_MALFORMED;
+    return strcmp(m->header.instance, instance) == 0 ? REFUSAL_NONE : REFUSAL_WRONG_INSTANCE;
+}
+
+/* 2. Who */
+static enum refusal judge_signer(const struct job *job, const struct judged *j,
+                                 const struct signature_block *block, struct chains *chains, uint64_t now)
+{
+    struct bytes signer = header_signer(&j->m->header);
+    const struct registry_member *member = registry_member(j->registry, signer);
+    if (member == NULL)
+        return REFUSAL_UNKNOWN_MEMBER;
+    if (!bytes_equal(signer, j->member))
+        return REFUSAL_WRONG_SIGNER;
+    struct presented *presented = chains_find(chains, block->certificate);
+    if (presented == NULL)
+        return REFUSAL_UNKNOWN_CERTIFICATE;
+    struct verified_key key;
+    enum refusal refusal = trust_verify(snapshot_trust(job->snapshot), presented->chain, member->anchor,
+                                        member->certificate_subject, now, &key);
+    if (refusal == REFUSAL_NONE)
+        refusal = envelope_verify(block, j->m->header.instance, j->m->leaf, key.key, key.algorithm);
+    presented_free(presented);
+    return refusal;
+}
+
+/* 3. When */
+static enum refusal judge_time(const struct header *h, uint64_t now)
+{
+    if (h->created > now && h->created - now > CLOCK_SKEW)
+        return REFUSAL_CREATED_AHEAD;
+    if (now > h->expires)
+        return REFUSAL_EXPIRED;
+    if (h->expires > h->created && h->expires - h->created > LIFETIME_MOST)
+        return REFUSAL_LIFETIME_TOO_LONG;
+    return REFUSAL_NONE;
+}
+
+/* 4. Seal */
+
+static bool receiver_is_due(const struct header *h, struct bytes receiver)
+{
+    if (h->kind == MESSAGE_SUBJECT_KEY)
+        return bytes_equal_string(receiver, "oversight");
+    struct bytes id = bytes_of_string(h->kind == MESSAGE_REQUEST ? h->provider : h->consumer);
+    return bytes_equal(receiver, bytes_make(id.data, identifier_prefix(id, 3)));
+}
+
+static bool slot_good(struct bytes slot, const struct header *h)
+{
+    struct strict_message hold;
+    if (!strict_unpack(&wasl__v1__slot__descriptor, slot, &hold))
+        return false;
+    const Wasl__V1__Slot *s = hold.message;
+    bool good = s->key_id.len == HASH_SIZE && s->enc.len == 32 && (s->label.len == 0 || s->label.len == 32) &&
+                s->sealed.len == 80 && receiver_is_due(h, strict_bytes(s->receiver));
+    strict_free(&hold);
+    return good;
+}
+
+static bool slots_good(const struct message *m)
+{
+    /* Each kind has one receiver. */
+    if (m->slot_count != 1 || !slot_good(buffer_bytes(&m->slots[0]), &m->header))
+        return false;
+    uint8_t hash[1][HASH_SIZE], list[HASH_SIZE];
+    slot_hash(buffer_bytes(&m->slots[0]), hash[0]);
+    slots_hash((const uint8_t(*)[HASH_SIZE])hash, 1, list);
+    return memcmp(list, m->header.slots_hash, HASH_SIZE) == 0;
+}
+
+static bool chunks_good(const struct message *m)
+{
+    if (!m->whole || m->chunk_count == 0)
+        return false;
+    uint64_t length = 0;
+    struct bytes *views = memory_zeroed(m->chunk_count, sizeof(*views));
+    bool good = true;
+    for (size_t i = 0; i < m->chunk_count; i++) {
+        views[i] = buffer_bytes(&m->chunks[i]);
+        length += views[i].len;
+        if (i + 1 < m->chunk_count ? views[i].len != SEAL_SEALED_CHUNK
+                                   : views[i].len <= SEAL_TAG || views[i].len > SEAL_SEALED_CHUNK)
+            good = false;
+    }
+    uint8_t root[HASH_SIZE];
+    if (good && length == m->header.sealed_length) {
+        seal_root(views, m->chunk_count, root);
+        good = memcmp(root, m->header.sealed_root, HASH_SIZE) == 0;
+    } else {
+        good = false;
+    }
+    free(views);
+    return good;
+}
+
+/* Sealed bytes that a body of `most` bytes can come to: head, framing, Padme's eighth, tags. */
+static uint64_t sealed_most(uint64_t most)
+{
+    uint64_t plain = most + HEAD_MOST + FRAMING;
+    plain += plain / 8 + 256;
+    return plain + (plain / SEAL_CHUNK + 1) * SEAL_TAG;
+}
+
+static enum refusal judge_seal(const struct judged *j)
+{
+    const struct message *m = j->m;
+    const struct header *h = &m->header;
+    if (!h->has_body)
+        return m->slot_count == 0 && m->chunk_count == 0 ? REFUSAL_NONE : REFUSAL_BAD_SEAL;
+    /* A body too large to be gathered is known by its length alone. */
+    if (m->oversize)
+        return REFUSAL_TOO_LARGE;
+    if (!slots_good(m) || !chunks_good(m))
+        return REFUSAL_BAD_SEAL;
+    uint64_t most = SUBJECT_KEY_MOST;
+    if (h->kind != MESSAGE_SUBJECT_KEY) {
+        if (j->service == NULL)
+            return REFUSAL_NONE; /* step 5 says so */
+        most = h->kind == MESSAGE_REQUEST ? j->service->most_request : j->service->most_response;
+    }
+    return h->sealed_length <= sealed_most(most) ? REFUSAL_NONE : REFUSAL_TOO_LARGE;
+}
+
+/* 5. May it */
+static enum refusal judge_grant(const struct judged *j, const char *service_id, uint64_t now)
+{
+    struct message *m = j->m;
+    const struct question question = {
+        .consumer = bytes_of_string(m->header.consumer),
+        .service = bytes_of_string(service_id),
+        .operation = bytes_of_string(m->header.operation),
+        .purpose = bytes_of_string(m->header.purpose),
+        .legal_basis = bytes_of_string(m->header.legal_basis),
+        .now = now,
+    };
+    struct decision decision;
+    decide(j->registry, &question, &decision);
+    if (decision.refusal != REFUSAL_NONE)
+        return decision.refusal;
+    if (decision.grant->per_day > 0) {
+        m->has_quota = true;
+        m->per_day = decision.grant->per_day;
+        memcpy(m->quota_key, decision.grant->id, HASH_SIZE);
+    }
+    uint64_t wait = now + decision.service->timeout;
+    m->deadline = decision.service->timeout > 0 && wait < m->header.expires ? wait : m->header.expires;
+    return REFUSAL_NONE;
+}
+
+/* A refusal that a member reports, and its day key, need a subsystem or member of the registry and no grant.
+ */
+static enum refusal judge_consumer(const struct judged *j)
+{
+    struct bytes id = bytes_of_string(j->m->header.consumer);
+    if (j->m->header.kind != MESSAGE_REFUSAL)
+        return REFUSAL_NONE;
+    return registry_subsystem(j->registry, id) != NULL ? REFUSAL_NONE : REFUSAL_UNKNOWN_MEMBER;
+}
+
+static enum refusal judge_all(struct job *job, const char *instance, struct chains *chains, uint64_t now)
+{
+    struct message *m = &job->message;
+    struct judged j = {snapshot_registry(job->snapshot), m, bytes_of_string(job->member), NULL};
+    struct signature_block block;
+    enum refusal refusal = judge_form(m, instance, &block);
+    if (refusal != REFUSAL_NONE)
+        return refusal;
+    m->keep_header = true;
+    if ((refusal = judge_signer(job, &j, &block, chains, now)) != REFUSAL_NONE ||
+        (refusal = judge_time(&m->header, now)) != REFUSAL_NONE)
+        return refusal;
+
+    char service_id[IDENTIFIER_MOST + CODE_MOST + 2];
+    header_service_id(&m->header, service_id);
+    j.service = registry_service(j.registry, bytes_of_string(service_id));
+    if ((refusal = judge_seal(&j)) != REFUSAL_NONE)
+        return refusal;
+    if (m->header.kind != MESSAGE_REQUEST)
+        return judge_consumer(&j);
+    if ((refusal = judge_grant(&j, service_id, now)) != REFUSAL_NONE)
+        return refusal;
+    return m->room; /* 6. Can it */
+}
+
+void judge(struct job *job, const char *instance, struct chains *chains, uint64_t now)
+{
+    job->message.verdict = judge_all(job, instance, chains, now);
+}

@@ -1,0 +1,31 @@
+#ifndef WASL_BROKER_KEEPER_H
+#define WASL_BROKER_KEEPER_H
+/*
+ * The helper thread, for what takes its time: reading registry and CRLs anew, and knocking at our own door
+ * with a stranger's key to see that ZAP refuses it. When the door proves open the process ends at once with
+ * exit code 4: libzmq without a ZAP handler lets anybody in.
+ */
+#include "broker/pipeline.h"
+
+struct error;
+struct keeper;
+struct truststore;
+
+struct keeper_options {
+    const struct config *config;
+    struct pipeline *pipeline;
+    struct truststore *truststore;
+    struct snapshot *snapshot; /* in force; the keeper takes its own reference */
+    void *zmq_context;
+    const char *endpoint;
+    const uint8_t *server_public;
+};
+struct keeper *keeper_start(const struct keeper_options *options, struct error *e);
+/* Reads registry and CRLs anew; what comes of it goes to the writer as a JOB_CHANGE. Never waits. */
+void keeper_reload(struct keeper *keeper);
+void keeper_stop(struct keeper *keeper); /* NULL is harmless */
+
+/* Knocks once, and again when nothing could be found out. 0 refused as it must be, -1. */
+int keeper_probe(const struct keeper_options *options, struct error *e);
+
+#endif

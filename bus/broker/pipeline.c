@@ -1,0 +1,101 @@
+#include "broker/pipeline.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+
+/* Jobs of other threads (the keeper's changes) that are not counted. */
+#define SLACK 64
+
+struct pipeline {
+    struct queue *admit, *writer, *results;
+    uint64_t messages_most, bytes_most, own_most;
+    uint64_t messages, bytes, own;
+};
+
+struct pipeline *pipeline_new(uint64_t messages, uint64_t bytes, uint64_t own_most)
+{
+    struct pipeline *p = memory_zeroed(1, sizeof(*p));
+    p->messages_most = messages;
+    p->bytes_most = bytes;
+    p->own_most = own_most;
+    p->admit = queue_new((size_t)messages + SLACK);
+    p->writer = queue_new((size_t)(messages + own_most) + SLACK);
+    p->results = queue_new((size_t)(messages + own_most) + SLACK);
+    return p;
+}
+
+static void drain(struct queue *queue)
+{
+    struct job *job;
+    while ((job = queue_take(queue)) != NULL)
+        job_free(job);
+    queue_free(queue);
+}
+
+void pipeline_free(struct pipeline *pipeline)
+{
+    if (pipeline == NULL)
+        return;
+    drain(pipeline->admit);
+    drain(pipeline->writer);
+    drain(pipeline->results);
+    free(pipeline);
+}
+
+bool pipeline_full(const struct pipeline *pipeline)
+{
+    return pipeline->messages >= pipeline->messages_most || pipeline->bytes >= pipeline->bytes_most;
+}
+
+void pipeline_enter(struct pipeline *pipeline, struct job *job, bool judged_first)
+{
+    job->counted = true;
+    pipeline->messages++;
+    pipeline->bytes += job->bytes;
+    pipeline_pass(judged_first ? pipeline->admit : pipeline->writer, job);
+}
+
+void pipeline_own(struct pipeline *pipeline, struct job *job)
+{
+    BUG_ON(pipeline->own >= pipeline->own_most);
+    pipeline->own++;
+    pipeline_pass(pipeline->writer, job);
+}
+
+void pipeline_leave(struct pipeline *pipeline, struct job *job)
+{
+    if (job->counted) {
+        pipeline->messages--;
+        pipeline->bytes -= job->bytes;
+        job->counted = false;
+    } else if (job->kind != JOB_CHANGE) {
+        pipeline->own--;
+    }
+}
+
+uint64_t pipeline_inside(const struct pipeline *pipeline)
+{
+    return pipeline->messages + pipeline->own;
+}
+
+struct queue *pipeline_admit(struct pipeline *pipeline)
+{
+    return pipeline->admit;
+}
+
+struct queue *pipeline_writer(struct pipeline *pipeline)
+{
+    return pipeline->writer;
+}
+
+struct queue *pipeline_results(struct pipeline *pipeline)
+{
+    return pipeline->results;
+}
+
+void pipeline_pass(struct queue *queue, struct job *job)
+{
+    bool put = queue_put(queue, job);
+    BUG_ON(!put);
+}

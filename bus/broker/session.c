@@ -1,0 +1,119 @@
+#include "broker/session.h"
+
+#include "wire/strict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct backlog {
+    struct backlog *next;
+    unsigned verb;
+    struct buffer message, payload;
+};
+
+struct session *session_new(struct hello *hello, struct credit window, uint64_t now)
+{
+    struct session *s = memory_zeroed(1, sizeof(*s));
+    memcpy(s->id, hello->id, sizeof(s->id));
+    memcpy(s->routing_id, hello->routing_id, hello->routing_id_len);
+    s->routing_id_len = hello->routing_id_len;
+    s->subsystems = hello->subsystems;
+    s->subsystem_count = hello->subsystem_count;
+    hello->subsystems = NULL;
+    hello->subsystem_count = 0;
+    window_open(&s->in, window);
+    s->out = (struct credit){hello->credit_messages, hello->credit_bytes};
+    s->linked = hello->credit_messages > 0;
+    s->heard = s->pinged = now;
+    return s;
+}
+
+static void drop_first(struct session *s)
+{
+    struct backlog *b = s->first;
+    s->first = b->next;
+    if (s->first == NULL)
+        s->last = NULL;
+    s->backlog--;
+    s->backlog_bytes -= b->message.len + b->payload.len;
+    buffer_free(&b->message);
+    buffer_free(&b->payload);
+    free(b);
+}
+
+void session_free(struct session *session)
+{
+    if (session == NULL)
+        return;
+    while (session->first != NULL)
+        drop_first(session);
+    assemblies_clear(&session->assemblies);
+    free(session->subsystems);
+    free(session);
+}
+
+struct bytes session_routing_id(const struct session *session)
+{
+    return bytes_make(session->routing_id, session->routing_id_len);
+}
+
+bool session_answers_for(const struct session *session, const char *subsystem_code)
+{
+    for (size_t i = 0; i < session->subsystem_count; i++)
+        if (strcmp(session->subsystems[i], subsystem_code) == 0)
+            return true;
+    return false;
+}
+
+bool session_send_now(struct session *session, const struct transport *transport, unsigned verb,
+                      struct bytes message, struct bytes payload)
+{
+    if (session->broken || session->first != NULL)
+        return false;
+    int sent = transport->send(transport->arg, session_routing_id(session), verb, message, payload);
+    if (sent < 0)
+        session->broken = true;
+    return sent == 0;
+}
+
+void session_flush(struct session *session, const struct transport *transport)
+{
+    while (session->first != NULL && !session->broken) {
+        struct backlog *b = session->first;
+        int sent = transport->send(transport->arg, session_routing_id(session), b->verb,
+                                   buffer_bytes(&b->message), buffer_bytes(&b->payload));
+        if (sent < 0)
+            session->broken = true;
+        if (sent != 0)
+            return;
+        drop_first(session);
+    }
+}
+
+void session_say(struct session *session, const struct transport *transport, unsigned verb,
+                 const ProtobufCMessage *message, struct bytes payload)
+{
+    struct buffer packed = {0};
+    strict_pack(message, &packed);
+    if (session->broken || session_send_now(session, transport, verb, buffer_bytes(&packed), payload)) {
+        buffer_free(&packed);
+        return;
+    }
+    if (session->backlog >= SESSION_BACKLOG_MOST ||
+        session->backlog_bytes + packed.len + payload.len > SESSION_BACKLOG_BYTES) {
+        session->broken = true;
+        buffer_free(&packed);
+        return;
+    }
+    struct backlog *b = memory_zeroed(1, sizeof(*b));
+    b->verb = verb;
+    b->message = packed;
+    buffer_append_bytes(&b->payload, payload);
+    session->backlog_bytes += b->message.len + b->payload.len;
+    session->backlog++;
+    if (session->last != NULL)
+        session->last->next = b;
+    else
+        session->first = b;
+    session->last = b;
+}

@@ -1,0 +1,56 @@
+#ifndef WASL_BROKER_SESSION_H
+#define WASL_BROKER_SESSION_H
+/* One session of one link key: credit both ways, what is being assembled, what the socket would not take yet.
+ */
+#include "broker/assembly.h"
+#include "broker/credit.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+/* How messages leave: the ROUTER, or a test. 0 sent, 1 would block or the peer has vanished, -1 the socket is
+ * broken. */
+struct transport {
+    int (*send)(void *arg, struct bytes routing_id, unsigned verb, struct bytes message,
+                struct bytes payload);
+    void *arg;
+};
+
+#define SESSION_QUESTIONS_MOST 64   /* PROVE and FETCH without an answer */
+#define SESSION_BACKLOG_MOST   1024 /* answers that the socket would not take */
+#define SESSION_BACKLOG_BYTES  ((uint64_t)8 << 20)
+#define SESSION_SILENCE        (5 * 1000000ULL)  /* then PING */
+#define SESSION_DEAD           (15 * 1000000ULL) /* of silence */
+
+struct session {
+    uint8_t id[16];
+    uint8_t routing_id[256];
+    size_t routing_id_len;
+    char (*subsystems)[CODE_MOST + 1];
+    size_t subsystem_count;
+    struct window in;  /* what the adapter may send */
+    struct credit out; /* what we may */
+    bool linked;       /* it has given credit */
+    bool broken;       /* its backlog overflowed or the socket is gone: closed at the next tick */
+    unsigned questions;
+    uint64_t heard, pinged; /* monotonic */
+    uint64_t nonce;
+    struct assemblies assemblies;
+    struct backlog *first, *last;
+    size_t backlog;
+    uint64_t backlog_bytes;
+};
+
+struct session *session_new(struct hello *hello, struct credit window, uint64_t now);
+void session_free(struct session *session); /* NULL is harmless */
+struct bytes session_routing_id(const struct session *session);
+bool session_answers_for(const struct session *session, const char *subsystem_code);
+/* An answer: kept in the backlog while the socket does not take it. */
+void session_say(struct session *session, const struct transport *transport, unsigned verb,
+                 const ProtobufCMessage *message, struct bytes payload);
+/* Now or not at all; false while anything else is waiting. */
+bool session_send_now(struct session *session, const struct transport *transport, unsigned verb,
+                      struct bytes message, struct bytes payload);
+/* Tries the backlog again. */
+void session_flush(struct session *session, const struct transport *transport);
+
+#endif

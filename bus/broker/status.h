@@ -1,0 +1,20 @@
+#ifndef WASL_BROKER_STATUS_H
+#define WASL_BROKER_STATUS_H
+/* What the bus says of itself, counted by whoever knows it and read by the audit socket. Any thread. */
+#include "broker/audit.h"
+
+#include <stdatomic.h>
+
+struct status {
+    uint64_t started;
+    atomic_uint_fast64_t members_connected, exchanges_open;
+    atomic_uint_fast64_t admitted, refused, timed_out, interrupted, late, unattributed;
+    atomic_uint_fast64_t registry_version, registry_valid_until;
+    atomic_uint_fast32_t disk_used; /* millionths */
+    _Atomic(const char *) trouble;
+};
+/* audit_status_source.fill; arg is a struct status. */
+void status_fill(void *arg, struct audit_status *out);
+void status_count(atomic_uint_fast64_t *counter);
+
+#endif

@@ -1,0 +1,499 @@
+#include "broker/writer.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "broker/evidence.h"
+#include "broker/limiter.h"
+#include "ledger.pb-c.h"
+#include "tlog/tree.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCH_CAPACITY 4096
+/* Above this share nothing new is accepted; what ends an exchange still has room. */
+#define DISK_ADMITS 0.8
+
+struct writer {
+    struct writer_options options;
+    struct limiter *limiter;
+    pthread_t thread;
+    struct job *batch[BATCH_CAPACITY];
+    struct ledger_result results[BATCH_CAPACITY];
+    size_t count;
+    uint64_t now;
+    bool full; /* above DISK_ADMITS at the last commit */
+    atomic_bool closing;
+    bool stopped; /* a split view or roll-back was proven: nothing more is written */
+};
+
+_Noreturn static void fatal(const char *what, const struct error *e)
+{
+    log_error(what, "reason=%s", e->text);
+    _exit(1);
+}
+
+/* --- start --- */
+
+static void set_registry(struct writer *w, const struct snapshot *snapshot)
+{
+    const struct registry *r = snapshot_registry(snapshot);
+    ledger_set_registry(w->options.ledger, registry_version(r), registry_hash(r));
+}
+
+static int put_snapshot(struct writer *w, const struct snapshot *snapshot, struct error *e)
+{
+    struct ledger_result result;
+    set_registry(w, snapshot);
+    if (ledger_put_object(w->options.ledger, WASL__V1__OBJECT_KIND__REGISTRY_FILE,
+                          registry_hash(snapshot_registry(snapshot)), NULL, &result, e) < 0)
+        return -1;
+    for (size_t i = 0; i < snapshot_crl_count(snapshot); i++)
+        if (ledger_put_object(w->options.ledger, WASL__V1__OBJECT_KIND__CRL, snapshot_crl(snapshot, i), NULL,
+                              &result, e) < 0)
+            return -1;
+    return 0;
+}
+
+static void note_registry(struct writer *w, const struct snapshot *snapshot)
+{
+    const struct registry *r = snapshot_registry(snapshot);
+    atomic_store(&w->options.status->registry_version, registry_version(r));
+    atomic_store(&w->options.status->registry_valid_until, registry_valid_until(r));
+}
+
+static void note_disk(struct writer *w)
+{
+    double used = ledger_used(w->options.ledger);
+    atomic_store(&w->options.status->disk_used, (uint_fast32_t)(used * 1e6));
+    bool full = used > DISK_ADMITS;
+    if (full == w->full || w->stopped)
+        return;
+    w->full = full;
+    atomic_store(&w->options.status->trouble, full ? "the ledger's disk is nearly full" : NULL);
+    if (full)
+        log_error("disk_full", "used=%.3f", used);
+    else
+        log_info("disk_has_room", "used=%.3f", used);
+}
+
+static int first_batch(struct writer *w, const struct snapshot *snapshot, struct error *e)
+{
+    struct ledger *ledger = w->options.ledger;
+    struct ledger_result result;
+    set_registry(w, snapshot);
+    if (ledger_begin(ledger, clock_wall(), e) < 0)
+        return -1;
+    int64_t interrupted = ledger_put_interrupted(ledger, e);
+    if (interrupted < 0 || ledger_put_administration(ledger, "bus started", &result, e) < 0 ||
+        put_snapshot(w, snapshot, e) < 0 || ledger_commit(ledger, e) < 0)
+        return -1;
+    atomic_fetch_add(&w->options.status->interrupted, (uint64_t)interrupted);
+    note_registry(w, snapshot);
+    note_disk(w);
+    log_info("ledger_opened", "size=%" PRIu64 " interrupted=%" PRId64, ledger_size(ledger), interrupted);
+    return 0;
+}
+
+/* --- before the commit --- */
+
+static void put_message(struct writer *w, struct job *job, struct ledger_result *result)
+{
+    struct message *m = &job->message;
+    bool response = m->form == REFUSAL_NONE && m->header.kind == MESSAGE_RESPONSE;
+    result->index = UINT64_MAX;
+    /* Without room on the disk nothing begins; what ends an exchange still does. */
+    if (w->stopped || (!response && w->full)) {
+        m->answer = w->stopped ? REFUSAL_STOPPED : REFUSAL_DISK_FULL;
+        return;
+    }
+    if (m->verdict != REFUSAL_NONE && !limiter_allow(w->limiter, job->member, m->verdict, m->leaf, w->now)) {
+        m->answer = m->verdict;
+        return;
+    }
+    const struct ledger_message record = {
+        .context = buffer_bytes(&m->context),
+        .body = buffer_bytes(&m->body),
+        .signature = buffer_bytes(&m->signature),
+        .header = m->form == REFUSAL_NONE ? &m->header : NULL,
+        .leaf = m->leaf,
+        .reason = m->verdict,
+        .keep_header = m->keep_header,
+        .member = bytes_of_string(job->member),
+        .deadline = m->deadline,
+        .quota_key = m->has_quota ? m->quota_key : NULL,
+        .quota_per_day = m->per_day,
+    };
+    struct error e = {0};
+    set_registry(w, job->snapshot);
+    if (ledger_put_message(w->options.ledger, &record, result, &e) < 0)
+        fatal("ledger_put_failed", &e);
+    if (result->type == ENTRY_REFUSED && m->verdict == REFUSAL_NONE)
+        limiter_note(w->limiter, job->member, w->now);
+}
+
+/* Is the adapter's checkpoint an earlier state of this ledger? If not, this one was rolled back or split: it
+ * stops here. */
+static void check_seen(struct writer *w, struct job *job)
+{
+    struct hello *h = &job->hello;
+    struct error e = {0};
+    int extends = h->has_seen ? ledger_extends(w->options.ledger, &h->seen, &e) : 1;
+    if (extends < 0)
+        fatal("ledger_read_failed", &e);
+    if (extends == 1)
+        return;
+    h->verdict = REFUSAL_INCONSISTENT;
+    h->inconsistent = true;
+    if (w->stopped)
+        return;
+    w->stopped = true;
+    atomic_store(&w->options.status->trouble,
+                 "the ledger is not consistent with a checkpoint that it signed");
+    log_error("ledger_inconsistent", "member=%s seen=%" PRIu64 " size=%" PRIu64, job->member, h->seen.size,
+              ledger_size(w->options.ledger));
+    if (ledger_stop(w->options.ledger,
+                    "an adapter holds a checkpoint, signed by this ledger's key, that this ledger does not "
+                    "extend: it was "
+                    "restored from a backup or shows different members different logs",
+                    buffer_bytes(&h->checkpoint), &e) < 0)
+        fatal("ledger_stop_failed", &e);
+}
+
+static void put_hello(struct writer *w, struct job *job, struct ledger_result *result)
+{
+    struct hello *h = &job->hello;
+    struct error e = {0};
+    if (h->verdict != REFUSAL_NONE)
+        return;
+    set_registry(w, job->snapshot);
+    if (ledger_put_object(w->options.ledger, WASL__V1__OBJECT_KIND__CERTIFICATE_CHAIN, h->object,
+                          h->certificate, result, &e) < 0)
+        fatal("ledger_put_failed", &e);
+}
+
+static void put_end(struct writer *w, struct job *job, struct ledger_result *result)
+{
+    struct error e = {0};
+    set_registry(w, job->snapshot);
+    if (ledger_put_end(w->options.ledger, job->end.exchange_id, job->end.type, job->end.reason, result, &e) <
+        0)
+        fatal("ledger_put_failed", &e);
+}
+
+static void put_rest_of_refusals(struct writer *w, bool all)
+{
+    struct limiter_rest rest;
+    struct ledger_result result;
+    struct error e = {0};
+    while (!w->stopped && limiter_next(w->limiter, w->now, all, &rest)) {
+        if (ledger_put_refused_many(w->options.ledger, bytes_of_string(rest.member), rest.reason, rest.count,
+                                    rest.hash, &result, &e) < 0)
+            fatal("ledger_put_failed", &e);
+        atomic_fetch_add(&w->options.status->refused, rest.count);
+        log_warn("refusals_counted", "member=%s count=%" PRIu64, rest.member, rest.count);
+    }
+}
+
+static void put_job(struct writer *w, struct job *job, struct ledger_result *result)
+{
+    struct error e = {0};
+    if (w->stopped && job->kind != JOB_MESSAGE) {
+        result->old = true; /* nothing was written */
+        return;
+    }
+    switch (job->kind) {
+    case JOB_MESSAGE:
+        put_message(w, job, result);
+        break;
+    case JOB_HELLO:
+        put_hello(w, job, result);
+        break;
+    case JOB_END:
+        put_end(w, job, result);
+        break;
+    case JOB_CHANGE:
+        if (put_snapshot(w, job->snapshot, &e) < 0)
+            fatal("ledger_put_failed", &e);
+        break;
+    case JOB_CLOSE:
+        put_rest_of_refusals(w, true);
+        if (ledger_put_administration(w->options.ledger, "bus stopped", result, &e) < 0)
+            fatal("ledger_put_failed", &e);
+        break;
+    case JOB_PROVE:
+    case JOB_FETCH:
+        break;
+    }
+}
+
+/* --- after the commit --- */
+
+static void receipt(struct writer *w, uint64_t index, struct buffer *entry, struct buffer *proof)
+{
+    struct error e = {0};
+    if (ledger_receipt(w->options.ledger, index, entry, proof, &e) < 0)
+        fatal("ledger_read_failed", &e);
+}
+
+static enum refusal end_as_refusal(const struct entry *entry)
+{
+    switch (entry->type) {
+    case ENTRY_REFUSED:
+        return (enum refusal)entry->reason;
+    case ENTRY_TIMED_OUT:
+        return REFUSAL_PROVIDER_TIMEOUT;
+    default:
+        /* INTERRUPTED; or an admitted response whose body is gone, unless dispatch still holds it. */
+        return REFUSAL_INTERRUPTED;
+    }
+}
+
+/* What the entry found for a message that had been here before means to its sender. */
+static void answer_old(struct message *m, const struct ledger_result *result)
+{
+    struct entry entry;
+    struct entry_hold hold;
+    struct error e = {0};
+    if (!entry_decode(buffer_bytes(&m->entry), &entry, &hold)) {
+        error_set(&e, ERROR_INTEGRITY, "entry %" PRIu64 " of the ledger cannot be read", result->index);
+        fatal("ledger_read_failed", &e);
+    }
+    m->entry_type = entry.type;
+    bool request = m->header.kind == MESSAGE_REQUEST;
+    m->ended = request && result->terminal != UINT64_MAX;
+    m->open = request && !m->ended;
+    if (m->ended)
+        m->answer = end_as_refusal(&entry);
+    else if (entry.type == ENTRY_REFUSED && m->header.kind != MESSAGE_REFUSAL)
+        m->answer = (enum refusal)entry.reason;
+    entry_release(&hold);
+}
+
+static void count(struct writer *w, const struct ledger_result *result)
+{
+    struct status *s = w->options.status;
+    switch (result->type) {
+    case ENTRY_ADMITTED:
+    case ENTRY_SUBJECT_KEY:
+        status_count(&s->admitted);
+        break;
+    case ENTRY_REFUSED:
+        status_count(&s->refused);
+        break;
+    case ENTRY_LATE:
+        status_count(&s->late);
+        break;
+    case ENTRY_TIMED_OUT:
+        status_count(&s->timed_out);
+        break;
+    case ENTRY_INTERRUPTED:
+        status_count(&s->interrupted);
+        break;
+    default:
+        break;
+    }
+}
+
+static void finish_message(struct writer *w, struct job *job, const struct ledger_result *result)
+{
+    struct message *m = &job->message;
+    if (result->index == UINT64_MAX)
+        return; /* nothing was written: the answer says why */
+    m->old = result->old;
+    receipt(w, result->old && result->terminal != UINT64_MAX ? result->terminal : result->index, &m->entry,
+            &m->proof);
+    if (result->old) {
+        answer_old(m, result);
+        return;
+    }
+    m->entry_type = result->type;
+    /* A refusal that the member itself reports is recorded as one; to its sender that is a receipt. */
+    bool reported = m->verdict == REFUSAL_NONE && m->header.kind == MESSAGE_REFUSAL &&
+                    (uint32_t)result->reason == m->header.outcome;
+    if (result->type == ENTRY_REFUSED && !reported)
+        m->answer = result->reason;
+    count(w, result);
+}
+
+static void consistency(struct writer *w, uint64_t old_size, uint64_t new_size, uint8_t (**proof)[HASH_SIZE],
+                        size_t *proof_count, struct buffer *note)
+{
+    struct checkpoint to;
+    struct error e = {0};
+    *proof = memory_zeroed(TREE_PROOF_MOST, HASH_SIZE);
+    if (ledger_consistency(w->options.ledger, old_size, new_size, *proof, proof_count, &to, note, &e) < 0)
+        fatal("ledger_read_failed", &e);
+}
+
+static void finish_hello(struct writer *w, struct job *job)
+{
+    struct hello *h = &job->hello;
+    if (h->verdict != REFUSAL_NONE)
+        return;
+    if (w->stopped) {
+        h->verdict = REFUSAL_STOPPED;
+        return;
+    }
+    if (h->has_seen && h->seen.size > 0 && h->seen.size < ledger_size(w->options.ledger))
+        consistency(w, h->seen.size, 0, &h->proof, &h->proof_count, &h->latest);
+    else
+        ledger_checkpoint(w->options.ledger, &h->latest, NULL);
+}
+
+/* Sizes that this ledger does not have are answered with no proof at all: the adapter knows what that means.
+ */
+static void finish_prove(struct writer *w, struct job *job)
+{
+    struct prove *p = &job->prove;
+    uint64_t size = ledger_size(w->options.ledger);
+    uint64_t new_size = p->new_size == 0 ? size : p->new_size;
+    if (w->stopped || new_size > size || p->old_size > new_size)
+        return;
+    p->new_size = new_size;
+    consistency(w, p->old_size, new_size, &p->proof, &p->proof_count, &p->note);
+}
+
+static void finish_job(struct writer *w, struct job *job, const struct ledger_result *result)
+{
+    switch (job->kind) {
+    case JOB_MESSAGE:
+        finish_message(w, job, result);
+        break;
+    case JOB_HELLO:
+        finish_hello(w, job);
+        break;
+    case JOB_PROVE:
+        finish_prove(w, job);
+        break;
+    case JOB_END:
+        job->end.old = result->old;
+        if (!result->old) {
+            receipt(w, result->index, &job->end.entry, &job->end.proof);
+            count(w, result);
+        }
+        break;
+    case JOB_CHANGE:
+        note_registry(w, job->snapshot);
+        break;
+    case JOB_CLOSE:
+    case JOB_FETCH:
+        break;
+    }
+}
+
+/* --- the thread --- */
+
+/* Everything that waits, up to the bounds. */
+static void gather(struct writer *w, struct job *first)
+{
+    struct queue *queue = pipeline_writer(w->options.pipeline);
+    uint64_t until = clock_monotonic() + w->options.batch_time;
+    w->count = 0;
+    for (struct job *job = first; job != NULL; job = queue_take(queue)) {
+        w->batch[w->count++] = job;
+        if (w->count == w->options.batch_messages || clock_monotonic() >= until)
+            break;
+    }
+}
+
+static bool writes(const struct job *job)
+{
+    return job->kind != JOB_PROVE && job->kind != JOB_FETCH;
+}
+
+/* Day keys, sealed to the oversight key, are durable before the entry that promises them. */
+static void keep_evidence(struct writer *w)
+{
+    struct error e = {0};
+    if (evidence_keep(w->options.vault, w->options.ledger, w->batch, w->count, &e) < 0)
+        fatal("vault_failed", &e);
+}
+
+static void write_batch(struct writer *w)
+{
+    struct error e = {0};
+    bool writing = limiter_due(w->limiter) <= w->now;
+    memset(w->results, 0, sizeof(w->results[0]) * w->count);
+    for (size_t i = 0; i < w->count; i++) {
+        writing = writing || writes(w->batch[i]);
+        if (w->batch[i]->kind == JOB_HELLO && w->batch[i]->hello.verdict == REFUSAL_NONE)
+            check_seen(w, w->batch[i]);
+    }
+    if (writing && !w->stopped) {
+        keep_evidence(w);
+        if (ledger_begin(w->options.ledger, w->now, &e) < 0)
+            fatal("ledger_begin_failed", &e);
+        put_rest_of_refusals(w, false);
+    }
+    for (size_t i = 0; i < w->count; i++)
+        put_job(w, w->batch[i], &w->results[i]);
+    if (writing && !w->stopped && ledger_commit(w->options.ledger, &e) < 0)
+        fatal("ledger_commit_failed", &e);
+    note_disk(w);
+    for (size_t i = 0; i < w->count; i++) {
+        finish_job(w, w->batch[i], &w->results[i]);
+        pipeline_pass(pipeline_results(w->options.pipeline), w->batch[i]);
+    }
+}
+
+static uint64_t patience(const struct writer *w)
+{
+    uint64_t due = limiter_due(w->limiter), now = clock_wall();
+    if (due == UINT64_MAX || w->stopped)
+        return UINT64_MAX;
+    return due > now ? due - now : 1;
+}
+
+static void *writer_thread(void *arg)
+{
+    struct writer *w = arg;
+    struct queue *queue = pipeline_writer(w->options.pipeline);
+    for (;;) {
+        /* NULL: closed and empty, or the second of counted refusals is over. */
+        struct job *first = queue_wait(queue, patience(w));
+        if (first == NULL && atomic_load(&w->closing))
+            return NULL;
+        w->now = clock_wall();
+        gather(w, first);
+        write_batch(w);
+    }
+}
+
+struct writer *writer_start(const struct writer_options *options, const struct snapshot *snapshot,
+                            struct error *e)
+{
+    struct writer *w = memory_zeroed(1, sizeof(*w));
+    w->options = *options;
+    if (w->options.batch_messages > BATCH_CAPACITY)
+        w->options.batch_messages = BATCH_CAPACITY;
+    w->limiter = limiter_new(options->refusals_per_second);
+    if (first_batch(w, snapshot, e) < 0)
+        goto failed;
+    int code = pthread_create(&w->thread, NULL, writer_thread, w);
+    if (code != 0) {
+        error_set(e, ERROR_MEMORY, "the writer's thread cannot be started: %s", strerror(code));
+        goto failed;
+    }
+    return w;
+failed:
+    limiter_free(w->limiter);
+    free(w);
+    return NULL;
+}
+
+void writer_stop(struct writer *writer)
+{
+    if (writer == NULL)
+        return;
+    atomic_store(&writer->closing, true);
+    queue_close(pipeline_writer(writer->options.pipeline));
+    pthread_join(writer->thread, NULL);
+    limiter_free(writer->limiter);
+    free(writer);
+}
