@@ -6,6 +6,8 @@
  * blocks. Mode 0600. What is promised is the overwrite of the file's block; remapped or older blocks of a
  * disk are outside it.
  *
+ * A destroyed slot is never used again. Threads may share a keyfile; processes may not (it is locked).
+ *
  * File: "wasl-keyfile/1\n" padded to 64 bytes, then slots of 64 bytes: state (0 free, 1 used, 2 destroyed), 7
  * zero, tag (24 bytes, the caller's), key (32).
  */

@@ -16,7 +16,8 @@ struct loop_timer;
 typedef void (*loop_callback)(void *arg);
 
 struct loop *loop_new(void);
-void loop_free(struct loop *loop); /* NULL is harmless */
+void loop_free(
+    struct loop *loop); /* after its timers were stopped or freed; frees its sources; NULL is harmless */
 
 /* Called while the socket or descriptor is readable (level triggered: called again next turn if something is
  * left, so a callback may process a bounded number of messages). socket is a ZeroMQ socket owned by this
@@ -39,8 +40,8 @@ void loop_timer_free(struct loop_timer *timer); /* NULL is harmless */
 uint64_t loop_now(const struct loop *loop); /* wall clock of this turn, microseconds */
 uint64_t loop_now_monotonic(const struct loop *loop);
 
-/* SIGINT and SIGTERM end the loop, SIGHUP calls `hangup`. Blocks those signals: call before any thread starts
- * and before zmq_ctx_new. */
+/* SIGINT and SIGTERM end the loop, SIGHUP calls `hangup` (may be NULL), SIGPIPE is ignored. Blocks those
+ * signals: call before any thread starts and before zmq_ctx_new. */
 int loop_handle_signals(struct loop *loop, loop_callback hangup, void *arg, struct error *e);
 void loop_stop(struct loop *loop); /* from a callback */
 /* Runs until stopped. Returns 0, or -1 with e set when polling fails. */
