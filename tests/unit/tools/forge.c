@@ -117,6 +117,8 @@ void forge_new(struct forge *forge)
     strcpy(forge->folder, "/tmp/wasl-forge-XXXXXX");
     CHECK(mkdtemp(forge->folder) != NULL);
     snprintf(forge->ledger, sizeof forge->ledger, "%s/ledger", forge->folder);
+    CHECK(setenv("XDG_STATE_HOME", forge->folder, 1) ==
+          0); /* what a tool remembers by default stays in here */
     CHECK(note_signer_generate("bus.example.tn/ledger", NOTE_ED25519, &forge->key, &e) == 0);
     note_verifier_format(&forge->key.verifier, &vkey);
     CHECK(vkey.len < sizeof forge->vkey);
