@@ -299,6 +299,10 @@ static int print_answer(const struct http_response *response, bool verbose)
 
 static int ask(const struct call_options *call, const struct call_input *input, struct error *e)
 {
+    /* Without its slash it would run on into the name of the service. */
+    if (input->path.len > 0 && input->path.data[0] != '/' && input->path.data[0] != '?')
+        return error_set(e, ERROR_USAGE,
+                         "the path behind the service begins with \"/\" (or is a query, with \"?\")");
     struct http_field fields[FIELDS_MOST];
     size_t count = 0;
     char names[sizeof call->headers / sizeof call->headers[0]][128];
@@ -354,13 +358,13 @@ int command_call(int argc, char **argv)
                "refusal is told in "
                "words, with what to do.\v"
                "Example:\n"
-               "  printf 'IUC:%s\\n/persons/%s\\n' \"$iuc\" \"$iuc\" | wasl call -a "
-               "unix:/run/wasl-adapter/front.sock \\\n"
-               "    -c TN/GOV/MEN/enrolment -s TN/GOV/MI/civil/person -p SCHOOL-ENROLMENT --subject-stdin "
-               "--path-stdin\n\n"
+               "  printf 'IUC:%s\\n/persons/%s\\n' \"$iuc\" \"$iuc\" |\n"
+               "    wasl call --adapter unix:/run/wasl-adapter/front.sock \\\n"
+               "      --client TN/GOV/MEN/enrolment --service TN/GOV/MI/civil/person \\\n"
+               "      --purpose SCHOOL-ENROLMENT --subject-stdin --path-stdin\n\n"
                "Exit status: 0 answered, 1 refused or answered with an error status, 2 usage, 6 the adapter "
-               "cannot be "
-               "reached.",
+               "cannot "
+               "be reached.",
     };
     struct call_options call = {.timeout = 60};
     struct call_input input = {0};
