@@ -430,8 +430,7 @@ static enum refusal judge_path(const struct judgement *j, STACK_OF(X509) * path,
 
     if (!may_sign_messages(leaf))
         return REFUSAL_CERTIFICATE_UNTRUSTED;
-    /* OpenSSL also takes certificates for a CA's that merely do not say that they are not (version 1,
-     * Netscape's). */
+    /* A CA says so in its basic constraints, whatever else this version of OpenSSL takes for one. */
     for (int i = 1; i < sk_X509_num(path); i++)
         if (X509_check_ca(sk_X509_value(path, i)) != 1)
             return REFUSAL_CERTIFICATE_UNTRUSTED;
