@@ -35,8 +35,14 @@ static const struct sql_statement statements[] = {
      IUC("exchange.id", "iuc", "consumer", "body./note/text"),
      .one = true,
      .writes = true},
+    {.operation = "ghost",
+     .text = "WITH w AS (INSERT INTO mark (id, iuc) VALUES (gen_random_uuid(), $1) RETURNING iuc) "
+             "SELECT iuc FROM w WHERE iuc = ''",
+     IUC("iuc"),
+     .one = true,
+     .writes = true},
     {.operation = "slow", .text = "SELECT pg_sleep(30)::text AS s"},
-    {.operation = "many", .text = "SELECT n FROM generate_series(1, 100000) AS n"},
+    {.operation = "many", .text = "SELECT n FROM generate_series(1, 20) AS n"},
     {.operation = "wide", .text = "SELECT repeat('x', 300) AS w FROM generate_series(1, 9)"},
     {.operation = "two", .text = "SELECT iuc FROM person", .one = true},
     {.operation = "absent", .text = "SELECT * FROM no_such_table"},
@@ -313,11 +319,22 @@ static void a_writing_statement_writes_once_and_a_broken_rule_undoes_it(void **s
                      "END IF; DELETE FROM mark; END $$");
 }
 
+static void a_change_whose_answer_is_a_refusal_is_undone(void **state)
+{
+    assert_int_equal(refusal_of(*state, "ghost", "44444444444"), REFUSAL_UNKNOWN_SUBJECT);
+    postgres_execute(postgres,
+                     "DO $$ BEGIN IF (SELECT count(*) FROM mark) <> 0 THEN RAISE 'written'; END IF; END $$");
+}
+
 static void a_statement_that_takes_too_long_is_ended(void **state)
 {
     uint64_t begun = clock_monotonic();
     assert_int_equal(refusal_of(*state, "slow", NULL), REFUSAL_PROVIDER_TIMEOUT);
     assert_true(clock_monotonic() - begun < 10 * MICROSECONDS);
+    /* By the server too: it does not go on working for nobody. */
+    postgres_execute(postgres,
+                     "DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query "
+                     "LIKE 'SELECT pg_sleep%') THEN RAISE 'still running'; END IF; END $$");
     assert_int_equal(refusal_of(*state, "people", NULL), REFUSAL_NONE);
 }
 
@@ -463,6 +480,7 @@ int main(void)
         TEST(a_value_of_another_form_is_refused_before_postgresql_sees_it),
         TEST(a_statement_without_writes_cannot_write),
         TEST(a_writing_statement_writes_once_and_a_broken_rule_undoes_it),
+        TEST(a_change_whose_answer_is_a_refusal_is_undone),
         TEST(a_statement_that_takes_too_long_is_ended),
         TEST(a_call_past_its_deadline_is_not_run),
         TEST(rows_and_bytes_are_capped),
