@@ -101,6 +101,7 @@ void buffer_append_string(struct buffer *b, const char *text)
 void buffer_vprintf(struct buffer *b, const char *format, va_list args)
 {
     va_list again;
+    BUG_ON(format == NULL);
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, args);
     BUG_ON(len < 0);
