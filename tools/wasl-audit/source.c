@@ -23,8 +23,8 @@ static const struct argp_option options[] = {
      10},
     {"authority", OPTION_AUTHORITY, "VKEY|FILE", 0,
      "Key of the authority that signs the registry (may be given again)", 10},
-    {"threshold", OPTION_THRESHOLD, "K", 0, "How many of the authority's keys must have signed (default 1)",
-     10},
+    {"threshold", OPTION_THRESHOLD, "K", 0,
+     "How many of the authority's keys must have signed (default: all)", 10},
     {0},
 };
 
@@ -110,6 +110,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             argp_error(state, "--registry needs --authority: whose signature is to be believed?");
         if (source->authority_count > 0 && source->registry_file == NULL)
             argp_error(state, "--authority is of use only with --registry");
+        if (source->threshold > source->authority_count)
+            argp_error(state, "--threshold is more than the keys given");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -118,11 +120,18 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 const struct argp source_argp = {.options = options, .parser = parse};
 
+struct registry_authority source_authority(const struct source *source)
+{
+    return (struct registry_authority){
+        .keys = source->authority,
+        .count = source->authority_count,
+        .threshold = source->threshold != 0 ? source->threshold : (unsigned)source->authority_count};
+}
+
 static int open_registry(struct source *source, struct error *e)
 {
     struct buffer file = {0};
-    struct registry_authority authority = {source->authority, source->authority_count,
-                                           source->threshold != 0 ? source->threshold : 1};
+    struct registry_authority authority = source_authority(source);
     int result = -1;
     if (file_read(source->registry_file, REGISTRY_MOST, &file, e) != 0)
         return -1;

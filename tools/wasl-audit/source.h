@@ -25,6 +25,8 @@ extern const struct argp source_argp; /* a child parser; its input is a struct s
 
 /* Opens the registry (whose ledger keys are then believed) and the reader. 0, -1 with e set. */
 int source_open(struct source *source, struct error *e);
+/* Who may sign the registry, by the options. */
+struct registry_authority source_authority(const struct source *source);
 void source_close(struct source *source);
 
 #endif

@@ -300,8 +300,7 @@ static int check_all(struct verify_run *run, struct error *e)
     run->certificates = certificates_new(run->reader);
     const struct source *source = &run->options->source;
     if (source->registry != NULL) {
-        struct registry_authority authority = {source->authority, source->authority_count,
-                                               source->threshold != 0 ? source->threshold : 1};
+        struct registry_authority authority = source_authority(source);
         run->judge = judge_new(run->reader, &authority);
     }
     bool progress = isatty(STDERR_FILENO);
