@@ -75,8 +75,6 @@ void add_crl(struct trust *trust, const struct pki_ca *ca, struct pki_crl crl)
     buffer_free(&der);
 }
 
-/* Anchors "national" and "external" (of one length), with good CRLs of root and foreign, and this one of the
- * issuing CA. */
 struct trust *trust_with(struct pki_crl issuing_crl)
 {
     struct trust *trust = trust_new();
