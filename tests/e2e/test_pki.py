@@ -180,3 +180,14 @@ def test_wrong_words_make_nothing(tmp_path, arguments):
     result = make_pki(tmp_path / "pki", *arguments, check=False)
     assert result.returncode == 2 and result.stderr.startswith("make-pki: ")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_in_the_way_is_left_alone_and_a_failure_leaves_nothing(tmp_path):
+    (tmp_path / "pki.part").mkdir()
+    (tmp_path / "pki.part/mine").write_text("keep")
+    result = make_pki(tmp_path / "pki", "TN/GOV/MI", check=False)
+    assert result.returncode == 1 and (tmp_path / "pki.part/mine").read_text() == "keep"
+    assert not (tmp_path / "pki").exists()
+    other = tmp_path / "other"  # the same member twice: the second fails half-way
+    assert make_pki(other, "TN/GOV/MI", "TN/GOV/MI", check=False).returncode == 1
+    assert sorted(os.listdir(tmp_path)) == ["pki.part"]
