@@ -95,7 +95,10 @@ static void the_probe_finds_out_that_the_handler_went_away(void **state)
     struct error e = {0};
     zap_stop(house.zap);
     house.zap = NULL;
-    assert_int_equal(zap_probe(house.context, house.endpoint, house.bus_key.public_key, &e), -1);
+    /* While libzmq is still taking the handler's socket down a question to it stays without answer: no good
+     * news either. */
+    for (int i = 0; i < 5 && e.kind != ERROR_INTEGRITY; i++)
+        assert_int_equal(zap_probe(house.context, house.endpoint, house.bus_key.public_key, &e), -1);
     assert_int_equal(e.kind, ERROR_INTEGRITY);
 }
 
