@@ -1,8 +1,8 @@
 #ifndef WASL_ADAPTERS_CORE_CONNECTOR_H
 #define WASL_ADAPTERS_CORE_CONNECTOR_H
 /*
- * The provider's side: how a request reaches the ministry's own system. A connector serves one service. It is a struct of
- * functions; sql and echo are in adapters/connectors.
+ * The provider's side: how a request reaches the ministry's own system. A connector serves one service. It is
+ * a struct of functions; sql and echo are in adapters/connectors.
  */
 #include "base/refusal.h"
 #include "core/http.h"
@@ -10,8 +10,8 @@
 #include "registry/operation.h"
 
 struct reply {
-    enum refusal refusal; /* NONE: the system answered. UNKNOWN_SUBJECT, BAD_PARAMETER, PROVIDER_FAILED, PROVIDER_TIMEOUT,
-                             RESPONSE_TOO_LARGE, ... : the connector says why not */
+    enum refusal refusal; /* NONE: the system answered. UNKNOWN_SUBJECT, BAD_PARAMETER, PROVIDER_FAILED,
+                             PROVIDER_TIMEOUT, RESPONSE_TOO_LARGE, ... : the connector says why not */
     unsigned status;
     struct http_headers headers;
     struct buffer body;
@@ -19,11 +19,12 @@ struct reply {
 struct call {
     uint8_t exchange_id[16]; /* idempotency key */
     char consumer[IDENTIFIER_MOST + 1];
-    struct operation_match match; /* operation and typed parameters; points into a registry that the core keeps alive */
+    struct operation_match
+        match; /* operation and typed parameters; points into a registry that the core keeps alive */
     struct buffer method, path, query;
     struct http_headers headers;
     struct buffer body;
-    uint64_t deadline;   /* wall clock, microseconds: no use answering later */
+    uint64_t deadline; /* wall clock, microseconds: no use answering later */
     uint64_t most_response;
     /* Filled by the connector, then done() is called once, from any thread, which takes the call back. */
     struct reply reply;

@@ -12,14 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TICK            (200 * 1000u)
-#define FLUSH_EVERY     (250 * 1000u) /* accepted checkpoint to disk */
-#define CLEAN_EVERY     (60 * MICROSECONDS)
-#define KEEP_DAY_KEYS   400                 /* days that the member itself can search its own pseudonyms */
-#define BEFORE_MIDNIGHT (30 * MICROSECONDS) /* tomorrow's day key is escrowed this long before it is needed  \
-                                             */
-#define MAP_SIZE    ((size_t)1 << 30)
-#define ASKS_A_TURN 64
+#define TICK          (200 * 1000u)
+#define FLUSH_EVERY   (250 * 1000u) /* accepted checkpoint to disk */
+#define CLEAN_EVERY   (60 * MICROSECONDS)
+#define KEEP_DAY_KEYS 400 /* days that the member itself can search its own pseudonyms */
+#define MAP_SIZE      ((size_t)1 << 30)
+#define ASKS_A_TURN   64
 
 /* --- session's events --- */
 
@@ -176,20 +174,6 @@ static void clean(struct core *core)
     store_check_readers(core->store);
 }
 
-/* Today's day key, and shortly before midnight tomorrow's. */
-static void escrow(struct core *core)
-{
-    uint8_t key[32];
-    uint64_t now = core_now(core);
-    if (core_able(core) != REFUSAL_NONE)
-        return;
-    core_day_key(core, now, key);
-    uint64_t midnight = now - now % DAY_MICROSECONDS + DAY_MICROSECONDS;
-    if (midnight - now < BEFORE_MIDNIGHT)
-        core_day_key(core, midnight, key);
-    explicit_bzero(key, sizeof(key));
-}
-
 static void tick(void *arg)
 {
     struct core *core = arg;
@@ -198,7 +182,7 @@ static void tick(void *arg)
     loop_timer_set(core->timer, monotonic + TICK);
     core_prove(core);
     catchup_continue(core->catchup);
-    escrow(core);
+    core_escrow(core);
     asking_tick(core->asking);
     answering_tick(core->answering);
     if (monotonic >= core->flush_at) {

@@ -1,8 +1,8 @@
 #ifndef WASL_ADAPTERS_CORE_CORE_H
 #define WASL_ADAPTERS_CORE_CORE_H
 /*
- * The adapter without its front and its connectors: one thread, one link to the bus, one member. See README.md for the
- * flow and for which file decides what.
+ * The adapter without its front and its connectors: one thread, one link to the bus, one member. See
+ * README.md for the flow and for which file decides what.
  */
 #include "base/loop.h"
 #include "core/ask.h"
@@ -22,28 +22,30 @@ struct core_service {
 struct core_options {
     const char *instance; /* "TN" */
     const char *member;   /* "TN/GOV/MI" */
-    const char *state;    /* folder: accepted checkpoint, marks, kept responses, day keys, registry, trust objects */
+    const char
+        *state; /* folder: accepted checkpoint, marks, kept responses, day keys, registry, trust objects */
     const char *bus_endpoint;
     uint8_t bus_public_key[32];
     struct link_key link_key;
     const struct sealing_key *sealing_keys; /* present and past */
     size_t sealing_key_count;
     struct signer *signer;
-    struct chain *chain;                    /* of the signing certificate */
-    struct registry_authority authority;    /* who may sign the first registry that this adapter sees */
-    const char *registry_file;              /* NULL: get it from the bus */
+    struct chain *chain;                 /* of the signing certificate */
+    struct registry_authority authority; /* who may sign the first registry that this adapter sees */
+    const char *registry_file;           /* NULL: get it from the bus */
     const struct core_service *services;
     size_t service_count;
-    uint32_t most_asks;          /* under way at once; 0: 1024 */
-    uint64_t most_ask_bytes;     /* 0: 64 MiB */
-    uint64_t request_timeout;    /* microseconds; the service's limit applies too. 0: 30 s */
-    uint64_t unproven_most;      /* how long a newer checkpoint may stay without a consistency proof before the core stops
-                                    answering and asking. 0: 5 s */
-    uint64_t clock_skew;         /* 0: 60 s */
-    uint64_t crl_grace;          /* 0: 24 h */
+    uint32_t most_asks;       /* under way at once; 0: 1024 */
+    uint64_t most_ask_bytes;  /* 0: 64 MiB */
+    uint64_t request_timeout; /* microseconds; the service's limit applies too. 0: 30 s */
+    uint64_t unproven_most;   /* how long a newer checkpoint may stay without a consistency proof before the
+                                 core stops   answering and asking. 0: 5 s */
+    uint64_t clock_skew;      /* 0: 60 s */
+    uint64_t crl_grace;       /* 0: 24 h */
 };
 /* Everything in options must outlive the core. NULL with e set. */
-struct core *core_new(struct loop *loop, void *zmq_context, const struct core_options *options, struct error *e);
+struct core *core_new(struct loop *loop, void *zmq_context, const struct core_options *options,
+                      struct error *e);
 /* Ends every ask with STOPPED, says BYE. */
 void core_free(struct core *core);
 
@@ -51,8 +53,8 @@ void core_free(struct core *core);
 struct registry *core_registry(struct core *core);
 
 struct core_status {
-    bool linked;             /* WELCOME received and consistency proven */
-    const char *trouble;     /* static words when it neither submits nor answers; NULL */
+    bool linked;         /* WELCOME received and consistency proven */
+    const char *trouble; /* static words when it neither submits nor answers; NULL */
     uint64_t checkpoint_size;
     uint64_t registry_version;
     uint64_t asks_open, calls_open;

@@ -6,7 +6,7 @@
 struct http_headers {
     struct http_header {
         char *name, *value;
-    } *items;
+    } * items;
     size_t count;
 };
 void http_headers_add(struct http_headers *headers, const char *name, const char *value);

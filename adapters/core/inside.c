@@ -1,5 +1,6 @@
 #include "core/inside.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "wire/envelope.h"
@@ -8,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FETCHES_MOST 4 /* how often one delivery may wait for an object */
+/* Tomorrow's day key is escrowed this long before it is needed. */
+#define BEFORE_MIDNIGHT (30 * MICROSECONDS)
+#define FETCHES_MOST    4 /* how often one delivery may wait for an object */
 
 enum refusal core_able(struct core *core)
 {
@@ -138,6 +141,7 @@ void core_linked(struct core *core)
     core_able(core);
     log_info("linked", "checkpoint=%" PRIu64 " registry=%" PRIu64,
              (uint64_t)atomic_load(&core->checkpoint_size), (uint64_t)atomic_load(&core->registry_version));
+    core_escrow(core);
     answering_resubmit(core->answering);
     asking_resubmit(core->asking);
     asking_keys_changed(core->asking);
@@ -215,4 +219,17 @@ enum core_pseudonyms core_day_key(struct core *core, uint64_t at, uint8_t key[32
     else if (e.kind != ERROR_NONE)
         log_error("day_key_not_made", "why=%s", e.text);
     return PSEUDONYMS_WAIT;
+}
+
+void core_escrow(struct core *core)
+{
+    uint8_t key[32];
+    uint64_t now = core_now(core);
+    if (core_able(core) != REFUSAL_NONE)
+        return;
+    core_day_key(core, now, key);
+    uint64_t midnight = now - now % DAY_MICROSECONDS + DAY_MICROSECONDS;
+    if (midnight - now < BEFORE_MIDNIGHT)
+        core_day_key(core, midnight, key);
+    explicit_bzero(key, sizeof(key));
 }

@@ -85,6 +85,8 @@ bool core_wait_for_chain(struct core *core, struct delivery *delivery, const uin
 bool core_wait_for_registry(struct core *core, struct delivery *delivery);
 /* Asks the bus for the proofs that are wanted, and looks whether they have all come in time. */
 void core_prove(struct core *core);
+/* Sees to it that today's day key is escrowed, and shortly before midnight tomorrow's. */
+void core_escrow(struct core *core);
 /* The session has just been linked. */
 void core_linked(struct core *core);
 /* Everything that waits is delivered again. */

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #define CLAIMS_MOST 4096
-#define OPEN_MOST   32 /* PROVEs under way: half of what the protocol permits, the rest is for FETCH and PING \
-                        */
+#define OPEN_MOST                                                                                            \
+    32 /* PROVEs under way: half of what the protocol permits, the rest is for FETCH and PING                \
+        */
 #define KNOWN         1024    /* remembered proven sizes, by size modulo this */
 #define AGAIN         500000u /* microseconds before a proof that was not good is asked for again */
 #define EVIDENCE_MOST 8192

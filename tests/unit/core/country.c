@@ -16,7 +16,8 @@
 #define DAY 86400
 
 const char *const country_member[MEMBERS] = {"TN/GOV/MI", "TN/GOV/MEN", "TN/GOV/MAS"};
-const char *const country_subsystem[MEMBERS] = {"TN/GOV/MI/civil", "TN/GOV/MEN/enrolment", "TN/GOV/MAS/social"};
+const char *const country_subsystem[MEMBERS] = {"TN/GOV/MI/civil", "TN/GOV/MEN/enrolment",
+                                                "TN/GOV/MAS/social"};
 
 static struct country the;
 static bool made;
@@ -56,7 +57,8 @@ static X509 *certify(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *is
     X509_gmtime_adj(X509_getm_notAfter(certificate), 30 * DAY);
     X509_set_pubkey(certificate, key);
     add_extension(certificate, issuer, NID_basic_constraints, ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    add_extension(certificate, issuer, NID_key_usage, ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+    add_extension(certificate, issuer, NID_key_usage,
+                  ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
     add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
     add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always");
     assert_true(X509_sign(certificate, issuer_key, EVP_sha256()) > 0);
@@ -103,7 +105,8 @@ static void make_member(int m)
 void country_crl(long number, int revoked, struct buffer *out)
 {
     X509_CRL *crl = X509_CRL_new();
-    ASN1_TIME *last = ASN1_TIME_adj(NULL, time(NULL), 0, -3600), *next = ASN1_TIME_adj(NULL, time(NULL), 7, 0);
+    ASN1_TIME *last = ASN1_TIME_adj(NULL, time(NULL), 0, -3600),
+              *next = ASN1_TIME_adj(NULL, time(NULL), 7, 0);
     ASN1_INTEGER *value = ASN1_INTEGER_new();
     uint8_t *der = NULL;
     X509V3_CTX ctx;
@@ -155,38 +158,43 @@ static void put_member(struct buffer *out, int m)
 {
     char hex[65];
     hex_encode(the.link[m].public_key, 32, hex);
-    buffer_printf(out,
-                  "  - id: %s\n    name: {ar: a, fr: f, en: e}\n    trust_anchor: root\n"
-                  "    certificate_subject: \"CN=%s,O=Wasl,C=TN\"\n    link_keys: [\"%s\"]\n    sealing_keys:\n"
-                  "      - {key: \"",
-                  country_member[m], country_member[m], hex);
+    buffer_printf(
+        out,
+        "  - id: %s\n    name: {ar: a, fr: f, en: e}\n    trust_anchor: root\n"
+        "    certificate_subject: \"CN=%s,O=Wasl,C=TN\"\n    link_keys: [\"%s\"]\n    sealing_keys:\n"
+        "      - {key: \"",
+        country_member[m], country_member[m], hex);
     put_base64(out, the.sealing[m].public_key);
-    buffer_printf(out, "\", not_before: 2020-01-01, not_after: 2099-01-01}\n    subsystems:\n      - code: %s\n"
-                       "        name: {ar: a, fr: f, en: e}\n",
+    buffer_printf(out,
+                  "\", not_before: 2020-01-01, not_after: 2099-01-01}\n    subsystems:\n      - code: %s\n"
+                  "        name: {ar: a, fr: f, en: e}\n",
                   strrchr(country_subsystem[m], '/') + 1);
     if (m == MI)
-        buffer_append_string(out,
-                             "        services:\n"
-                             "          - code: person\n            kind: request\n"
-                             "            name: {ar: a, fr: f, en: e}\n            media_type: application/json\n"
-                             "            subject: IUC\n            fields: [/name/fr, /birth_date, /filiation]\n"
-                             "            max_request: 2MiB\n            max_response: 2MiB\n            timeout_ms: 10000\n"
-                             "            retention: P5Y\n            pad: true\n            evidence: none\n"
-                             "            operations:\n"
-                             "              - {code: identity, method: GET, path: \"/persons/{iuc:IUC}\"}\n"
-                             "              - {code: attest, method: POST, path: \"/persons/{iuc:IUC}/attestations\"}\n");
+        buffer_append_string(
+            out,
+            "        services:\n"
+            "          - code: person\n            kind: request\n"
+            "            name: {ar: a, fr: f, en: e}\n            media_type: application/json\n"
+            "            subject: IUC\n            fields: [/name/fr, /birth_date, /filiation]\n"
+            "            max_request: 2MiB\n            max_response: 2MiB\n            timeout_ms: 10000\n"
+            "            retention: P5Y\n            pad: true\n            evidence: none\n"
+            "            operations:\n"
+            "              - {code: identity, method: GET, path: \"/persons/{iuc:IUC}\"}\n"
+            "              - {code: attest, method: POST, path: \"/persons/{iuc:IUC}/attestations\"}\n");
 }
 
 static void document(unsigned version, const char *fields, struct buffer *out)
 {
     char *ledger = vkey_text(&the.ledger), *pem = pem_text(the.ca);
-    buffer_printf(out,
-                  "instance: TN\nversion: %u\nvalid_until: 2099-06-30T00:00:00Z\nauthority:\n  threshold: 1\n  keys: "
-                  "[\"%s\"]\nledger:\n  - {key: \"%s\", from: 0}\noversight:\n  - {key: \"",
-                  version, the.authority_vkey, ledger);
+    buffer_printf(
+        out,
+        "instance: TN\nversion: %u\nvalid_until: 2099-06-30T00:00:00Z\nauthority:\n  threshold: 1\n  keys: "
+        "[\"%s\"]\nledger:\n  - {key: \"%s\", from: 0}\noversight:\n  - {key: \"",
+        version, the.authority_vkey, ledger);
     put_base64(out, the.oversight.public_key);
-    buffer_append_string(out, "\", not_before: 2020-01-01, not_after: 2099-01-01}\ntrust_anchors:\n  - name: root\n"
-                              "    certificate: |\n");
+    buffer_append_string(
+        out, "\", not_before: 2020-01-01, not_after: 2099-01-01}\ntrust_anchors:\n  - name: root\n"
+             "    certificate: |\n");
     for (char *line = strtok(pem, "\n"); line != NULL; line = strtok(NULL, "\n"))
         buffer_printf(out, "      %s\n", line);
     buffer_append_string(out, "members:\n");
@@ -204,7 +212,8 @@ static void document(unsigned version, const char *fields, struct buffer *out)
     free(pem);
 }
 
-void country_sign_registry(unsigned version, const struct buffer *previous, const char *fields, struct buffer *out)
+void country_sign_registry(unsigned version, const struct buffer *previous, const char *fields,
+                           struct buffer *out)
 {
     struct buffer text = {0};
     struct faults faults = {0};
@@ -214,8 +223,8 @@ void country_sign_registry(unsigned version, const struct buffer *previous, cons
     const char *paths[] = {path};
     struct bytes before = previous != NULL ? buffer_bytes(previous) : bytes_make(NULL, 0);
     document(version, fields, &text);
-    if (registry_sign(buffer_bytes(&text), "country.yaml", previous != NULL ? &before : NULL, paths, 1, out, &faults,
-                      &e) != 0)
+    if (registry_sign(buffer_bytes(&text), "country.yaml", previous != NULL ? &before : NULL, paths, 1, out,
+                      &faults, &e) != 0)
         fail_msg("%s: %.*s", e.text, (int)faults.text.len, (const char *)faults.text.data);
     faults_free(&faults);
     buffer_free(&text);

@@ -1,7 +1,7 @@
 #ifndef WASL_TESTS_UNIT_CORE_COUNTRY_H
 #define WASL_TESTS_UNIT_CORE_COUNTRY_H
-/* A small country for tests of the core: real keys, certificates, CRL and a signed registry, made once for a run. Everything
- * fails the test when it cannot be made. */
+/* A small country for tests of the core: real keys, certificates, CRL and a signed registry, made once for a
+ * run. Everything fails the test when it cannot be made. */
 #include "base/bytes.h"
 #include "crypto/keys.h"
 #include "crypto/signature.h"
@@ -35,8 +35,10 @@ extern const char *const country_subsystem[MEMBERS]; /* "TN/GOV/MI/civil" */
 
 struct country *country(void);
 void country_end(void);
-/* A registry of that version over `previous` (NULL: the first). extra: a line to put into the first grant, such as "whole: true". */
-void country_sign_registry(unsigned version, const struct buffer *previous, const char *fields, struct buffer *out);
+/* A registry of that version over `previous` (NULL: the first). extra: a line to put into the first grant,
+ * such as "whole: true". */
+void country_sign_registry(unsigned version, const struct buffer *previous, const char *fields,
+                           struct buffer *out);
 /* A CRL of that number that revokes a member's certificate (MEMBERS: nobody's). */
 void country_crl(long number, int revoked, struct buffer *out);
 /* A fresh folder below the country's. */

@@ -17,7 +17,8 @@
 
 /* --- the ledger --- */
 
-static int read_tile(void *arg, unsigned level, uint64_t number, unsigned width, uint8_t *out, struct error *e)
+static int read_tile(void *arg, unsigned level, uint64_t number, unsigned width, uint8_t *out,
+                     struct error *e)
 {
     struct hand_bus *bus = arg;
     assert_int_equal(level, 0);
@@ -58,7 +59,8 @@ static uint64_t append(struct hand_bus *bus, const struct entry *entry)
 uint64_t hand_bus_record(struct hand_bus *bus, unsigned type, struct bytes context, struct bytes body,
                          struct bytes signature, enum refusal reason)
 {
-    struct entry entry = {.type = type, .context = context, .body = body, .signature = signature, .reason = reason};
+    struct entry entry = {
+        .type = type, .context = context, .body = body, .signature = signature, .reason = reason};
     return append(bus, &entry);
 }
 
@@ -76,7 +78,8 @@ void hand_bus_checkpoint(struct hand_bus *bus, struct buffer *note)
     checkpoint_of(bus, bus->signer, note);
 }
 
-void hand_bus_receipt(struct hand_bus *bus, uint64_t index, const struct note_signer *signer, struct buffer *proof)
+void hand_bus_receipt(struct hand_bus *bus, uint64_t index, const struct note_signer *signer,
+                      struct buffer *proof)
 {
     uint8_t path[TREE_PROOF_MOST][HASH_SIZE];
     size_t count;
@@ -100,7 +103,8 @@ void hand_bus_fork(struct hand_bus *bus)
 
 /* --- sending --- */
 
-static void send_message(struct hand_bus *bus, int member, unsigned verb, const ProtobufCMessage *m, struct bytes payload)
+static void send_message(struct hand_bus *bus, int member, unsigned verb, const ProtobufCMessage *m,
+                         struct bytes payload)
 {
     struct hand_peer *peer = &bus->peers[member];
     struct buffer packed = {0};
@@ -126,8 +130,8 @@ void hand_bus_refuse(struct hand_bus *bus, struct hand_message *message, enum re
 {
     Wasl__V1__Refused m = WASL__V1__REFUSED__INIT;
     struct buffer proof = {0};
-    message->index = hand_bus_record(bus, ENTRY_REFUSED, buffer_bytes(&message->context), buffer_bytes(&message->body),
-                                     buffer_bytes(&message->signature), reason);
+    message->index = hand_bus_record(bus, ENTRY_REFUSED, buffer_bytes(&message->context),
+                                     buffer_bytes(&message->body), buffer_bytes(&message->signature), reason);
     hand_bus_receipt(bus, message->index, bus->signer, &proof);
     m.exchange_id = strict_field(bytes_make(message->header.exchange_id, 16));
     m.leaf = strict_field(bytes_make(message->leaf, HASH_SIZE));
@@ -269,7 +273,8 @@ static struct hand_message *keep(struct hand_bus *bus, int member, struct bytes 
 
 struct hand_message *hand_bus_take_parcel(struct hand_bus *bus, int member, const struct parcel *p)
 {
-    struct hand_message *m = keep(bus, member, buffer_bytes(&p->context), buffer_bytes(&p->body), buffer_bytes(&p->signature));
+    struct hand_message *m =
+        keep(bus, member, buffer_bytes(&p->context), buffer_bytes(&p->body), buffer_bytes(&p->signature));
     buffer_append_bytes(&m->chunk, parcel_chunk(p, 0));
     for (size_t i = 0; i < p->slot_count; i++)
         buffer_append_bytes(&m->slots[i], buffer_bytes(&p->slots[i]));

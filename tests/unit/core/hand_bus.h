@@ -1,8 +1,9 @@
 #ifndef WASL_TESTS_UNIT_CORE_HAND_BUS_H
 #define WASL_TESTS_UNIT_CORE_HAND_BUS_H
 /*
- * A bus made by hand, on a real ROUTER socket with CURVE, in the loop of the test: it keeps a real tree and signs real
- * checkpoints, judges nothing, and does what an honest bus does with each verb, unless a test tells it otherwise.
+ * A bus made by hand, on a real ROUTER socket with CURVE, in the loop of the test: it keeps a real tree and
+ * signs real checkpoints, judges nothing, and does what an honest bus does with each verb, unless a test
+ * tells it otherwise.
  */
 #include "country.h"
 
@@ -51,10 +52,10 @@ struct hand_bus {
 
     /* what a test may change */
     const struct note_signer *signer; /* of checkpoints */
-    bool hold_requests;   /* admitted, but not delivered */
-    bool hold_responses;  /* admitted, but neither receipt nor delivery */
-    bool hold_keys;       /* SUBJECT_KEYs get no receipt */
-    bool no_proofs;       /* PROVE is answered with no hashes */
+    bool hold_requests;               /* admitted, but not delivered */
+    bool hold_responses;              /* admitted, but neither receipt nor delivery */
+    bool hold_keys;                   /* SUBJECT_KEYs get no receipt */
+    bool no_proofs;                   /* PROVE is answered with no hashes */
     /* what it counted */
     unsigned hellos, proves, byes, fetches, pongs;
     unsigned last_bye[MEMBERS];
@@ -67,7 +68,8 @@ void hand_bus_close(struct hand_bus *bus);
 uint64_t hand_bus_record(struct hand_bus *bus, unsigned type, struct bytes context, struct bytes body,
                          struct bytes signature, enum refusal reason);
 /* Receipt of an entry under a checkpoint of the whole tree, by `signer`. Appends. */
-void hand_bus_receipt(struct hand_bus *bus, uint64_t index, const struct note_signer *signer, struct buffer *proof);
+void hand_bus_receipt(struct hand_bus *bus, uint64_t index, const struct note_signer *signer,
+                      struct buffer *proof);
 void hand_bus_checkpoint(struct hand_bus *bus, struct buffer *note);
 
 /* What DELIVER would carry; a test may change any part before it is sent. */

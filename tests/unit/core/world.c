@@ -64,11 +64,12 @@ void world_open(struct world *w)
     w->context = zmq_ctx_new();
     w->loop = loop_new();
     hand_bus_open(&w->bus, w->loop, w->context);
-    w->system = (struct world_system){.connector = {&operations},
-                                      .status = 200,
-                                      .content_type = "application/json",
-                                      .body = "{\"name\":{\"fr\":\"Amel\",\"ar\":\"x\"},\"birth_date\":\"2012-04-01\","
-                                              "\"filiation\":{\"father\":\"Ali\"}}"};
+    w->system = (struct world_system){
+        .connector = {&operations},
+        .status = 200,
+        .content_type = "application/json",
+        .body = "{\"name\":{\"fr\":\"Amel\",\"ar\":\"x\"},\"birth_date\":\"2012-04-01\","
+                "\"filiation\":{\"father\":\"Ali\"}}"};
     for (int m = 0; m < MEMBERS; m++)
         country_state(w->state[m]);
 }
@@ -188,7 +189,8 @@ static void done(struct ask *ask, const struct answer *answer)
     w->answers++;
     w->refusal = answer->refusal;
     w->status = answer->status;
-    snprintf(w->answer_body, sizeof(w->answer_body), "%.*s", (int)answer->body.len, (const char *)answer->body.data);
+    snprintf(w->answer_body, sizeof(w->answer_body), "%.*s", (int)answer->body.len,
+             (const char *)answer->body.data);
     w->answer_headers[0] = '\0';
     for (size_t i = 0; i < answer->headers->count; i++) {
         strcat(w->answer_headers, answer->headers->items[i].name);
@@ -237,7 +239,8 @@ static void head_of(const struct world_request *r, struct buffer *out)
     Wasl__V1__RequestHead head = WASL__V1__REQUEST_HEAD__INIT;
     struct buffer path = {0};
     const char *iuc = r->iuc != NULL ? r->iuc : "01234567890";
-    buffer_printf(&path, "/persons/%s%s", r->path_iuc != NULL ? r->path_iuc : iuc, r->path_end != NULL ? r->path_end : "");
+    buffer_printf(&path, "/persons/%s%s", r->path_iuc != NULL ? r->path_iuc : iuc,
+                  r->path_end != NULL ? r->path_end : "");
     head.method = strict_field(bytes_of_string(r->method != NULL ? r->method : "GET"));
     head.path = strict_field(buffer_bytes(&path));
     if (!r->no_subject) {
@@ -263,7 +266,8 @@ struct hand_message *world_request(struct world *w, const struct world_request *
     text(h.legal_basis, sizeof(h.legal_basis), r->legal_basis, "law-2004-63");
     text(h.media_type, sizeof(h.media_type), "application/json", NULL);
     h.created = (uint64_t)((int64_t)clock_wall() + r->created);
-    h.expires = (uint64_t)((int64_t)h.created + (r->expires != 0 ? r->expires : (int64_t)(30 * MICROSECONDS)));
+    h.expires =
+        (uint64_t)((int64_t)h.created + (r->expires != 0 ? r->expires : (int64_t)(30 * MICROSECONDS)));
     h.seen_size = r->seen_size;
     if (r->seen_size > 0)
         memcpy(h.seen_root, r->seen_root, HASH_SIZE);

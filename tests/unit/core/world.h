@@ -42,8 +42,8 @@ void world_start(struct world *w, int member); /* a core, on its state folder */
 void world_stop(struct world *w, int member);
 /* Runs the loop until it is so; the test fails after 20 s. */
 void world_run(struct world *w, bool (*until)(struct world *w));
-/* Turns the loop a while, for what must not happen: until `turns` PINGs of the test's own have gone round through the
- * socket, so everything sent before has been handled. */
+/* Turns the loop a while, for what must not happen: until `turns` PINGs of the test's own have gone round
+ * through the socket, so everything sent before has been handled. */
 void world_settle(struct world *w);
 void world_link(struct world *w, int member); /* runs until it is linked */
 

@@ -1,0 +1,105 @@
+#ifndef WASL_ADAPTERS_CORE_SESSION_INSIDE_H
+#define WASL_ADAPTERS_CORE_SESSION_INSIDE_H
+/*
+ * What the three files of a session share: session.c (its life, and time), session_out.c (what is sent,
+ * credit in both directions), session_in.c (what comes). Nobody else includes this.
+ */
+#include "base/clock.h"
+#include "base/loop.h"
+#include "core/session.h"
+#include "session.pb-c.h"
+
+#define TICK           (200 * 1000u)
+#define HELLO_AGAIN    (2 * MICROSECONDS)
+#define PING_AFTER     (5 * MICROSECONDS)
+#define DEAD_AFTER     (15 * MICROSECONDS)
+#define BACK_OFF       (MICROSECONDS / 2)
+#define BACK_OFF_MOST  (30 * MICROSECONDS)
+#define GATHER_MOST    (30 * MICROSECONDS) /* for the chunks of one message */
+#define OPEN_MOST      16                  /* messages interleaved in one direction */
+#define FETCHES_MOST   16
+#define PROVES_MOST    32
+#define OBJECT_MOST    ((size_t)16 << 20)
+#define TURN_MOST      256 /* messages taken in one turn of the loop */
+#define CONTROL_MOST   1024
+#define MALFORMED_MOST 10
+#define BYE_LINGER     500 /* milliseconds, in the background */
+
+/* A verb that waits for room in the socket. Those that are not SUBMIT or CHUNK are few and need no credit. */
+struct control {
+    unsigned verb;
+    struct buffer message;
+    struct control *next;
+};
+/* A message of ours on its way out. */
+struct transfer {
+    struct parcel *parcel;
+    size_t next_chunk;
+    struct buffer submit; /* packed; freed once sent */
+    struct transfer *next;
+};
+struct fetch {
+    bool open;
+    enum session_object kind;
+    uint8_t hash[HASH_SIZE];
+    struct buffer got;
+};
+
+struct session {
+    struct loop *loop;
+    void *context;
+    struct session_options options;
+    enum session_state state;
+    void *socket;
+    struct loop_source *source;
+    struct loop_timer *timer;
+    uint8_t id[16];
+    uint64_t hello_sent, last_sent, last_heard, retry_at, back_off; /* monotonic */
+    bool pinged;
+
+    struct control *controls, **controls_end;
+    size_t control_count;
+    struct transfer *transfers, **transfers_end; /* those behind OPEN_MOST wait */
+    uint32_t may_send_messages;                  /* the bus's credit to us */
+    uint64_t may_send_bytes;
+
+    uint32_t may_receive_messages; /* our credit to the bus */
+    uint64_t may_receive_bytes;
+    uint32_t owed_messages; /* given back, but not yet said */
+    uint64_t owed_bytes;
+    struct delivery *gathering[OPEN_MOST];
+
+    struct fetch fetches[FETCHES_MOST];
+    unsigned proves;
+    unsigned malformed;
+    uint64_t malformed_since;
+};
+
+uint64_t session_now(const struct session *s); /* monotonic */
+
+/* session.c */
+/* Ends this session and plans the next one. */
+void session_go_down(struct session *s, unsigned reason, uint64_t pause);
+/* Says BYE and goes down. */
+void session_protocol_error(struct session *s, unsigned reason);
+
+/* session_out.c */
+/* Queues a verb that needs no credit. False: too many wait. */
+bool session_queue(struct session *s, unsigned verb, const ProtobufCMessage *message);
+void session_want_writable(struct session *s, bool wanted);
+void session_say_credit(struct session *s);
+/* Credit that the bus gets back. */
+void session_owe(struct session *s, uint32_t messages, uint64_t bytes);
+/* Credit that the bus uses; when it uses more than it has, the session is over. */
+bool session_spend(struct session *s, uint32_t messages, uint64_t bytes);
+/* Everything that waits to be sent. */
+void session_forget_output(struct session *s);
+
+/* session_in.c */
+void session_readable(void *session);
+/* Gives up message i of those being gathered. */
+void session_drop_gathering(struct session *s, size_t i);
+/* Everything that is half here. */
+void session_forget_input(struct session *s);
+
+#endif
