@@ -326,7 +326,8 @@ static int run_log(struct log_options *log, struct error *e)
         goto done;
     struct buffer heading = {0};
     row_put_heading(log->form, &heading);
-    fwrite(heading.data, 1, heading.len, stdout);
+    if (heading.len > 0)
+        fwrite(heading.data, 1, heading.len, stdout);
     buffer_free(&heading);
     if (found == 1 && show_entries(&run, checkpoint.size, from, e) != 0)
         goto done;

@@ -376,7 +376,8 @@ static int write_part(struct show_run *run, const struct record *record, struct 
     }
     if (part.len == 0 && run->options->part != PART_BODY)
         return error_set(e, ERROR_NOT_FOUND, "entry %" PRIu64 " holds no message", record->index);
-    fwrite(part.data, 1, part.len, stdout);
+    if (part.len > 0)
+        fwrite(part.data, 1, part.len, stdout);
     return 0;
 }
 

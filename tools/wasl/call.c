@@ -275,13 +275,15 @@ static int print_answer(const struct http_response *response, bool verbose)
     char type[128], id[64];
     if (verbose) {
         fprintf(stderr, "status: %u\n", response->status);
-        fwrite(response->head.data, 1, response->head.len, stderr);
+        if (response->head.len > 0)
+            fwrite(response->head.data, 1, response->head.len, stderr);
     }
     if (http_response_field(response, "x-road-error", type, sizeof type)) {
         print_refusal(response);
         return WASL_REFUSED;
     }
-    fwrite(response->body.data, 1, response->body.len, stdout);
+    if (response->body.len > 0)
+        fwrite(response->body.data, 1, response->body.len, stdout);
     if (response->body.len > 0 && response->body.data[response->body.len - 1] != '\n' &&
         isatty(STDOUT_FILENO))
         putchar('\n');
