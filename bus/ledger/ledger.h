@@ -101,7 +101,8 @@ int ledger_receipt(struct ledger *ledger, uint64_t index, struct buffer *entry, 
 /* Consistency from old_size to new_size (0: latest) and that note (empty if no longer kept); writer's thread. */
 int ledger_consistency(struct ledger *ledger, uint64_t old_size, uint64_t new_size, uint8_t (*proof)[HASH_SIZE],
                        size_t *count, struct checkpoint *to, struct buffer *note, struct error *e);
-/* Does an adapter's checkpoint belong to this ledger? 1 yes; 0 no: roll-back or split view (ledger_stop it); -1 error. */
+/* Does an adapter's checkpoint (whose signature by this ledger's key is good) belong to this ledger? 1 yes; 0 no: roll-back or
+ * split view (ledger_stop it); -1 error, also for a checkpoint of another origin. */
 int ledger_extends(struct ledger *ledger, const struct checkpoint *seen, struct error *e);
 /* Is there a subject-key entry of that member for that UTC day (yyyymmdd)? 1, 0, -1. */
 int ledger_has_subject_key(struct ledger *ledger, struct bytes member, uint32_t day, struct error *e);

@@ -91,8 +91,7 @@ bool tlog_proof_check(const struct tlog_proof *proof, struct bytes entry, const 
     if (!checkpoint_open(proof->checkpoint, keys, key_count, &signed_head))
         return false;
     merkle_leaf(entry, leaf);
-    if (proof->index >= signed_head.size ||
-        !merkle_root_from_path(leaf, proof->index, signed_head.size, proof->path, proof->path_len, root) ||
+    if (!merkle_root_from_path(leaf, proof->index, signed_head.size, proof->path, proof->path_len, root) ||
         memcmp(root, signed_head.root, HASH_SIZE) != 0)
         return false;
     *checkpoint = signed_head;
