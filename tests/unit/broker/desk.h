@@ -1,0 +1,75 @@
+#ifndef WASL_TESTS_UNIT_BROKER_DESK_H
+#define WASL_TESTS_UNIT_BROKER_DESK_H
+/*
+ * A bus without sockets: the door is handed frames, what it sends is kept, and between them run the real
+ * verifiers, the real writer and a real ledger. Members are those of tests/unit/core/country.h.
+ */
+#include "broker/admit.h"
+#include "broker/dispatch.h"
+#include "broker/door.h"
+#include "broker/writer.h"
+#include "ledger/truststore.h"
+#include "country.h"
+#include "crypto/seal.h"
+
+struct sent {
+    uint8_t routing_id[8];
+    unsigned verb;
+    struct buffer message, payload;
+    struct sent *next;
+};
+struct desk {
+    char state[96];
+    struct config_limits limits;
+    struct io io;
+    struct status status;
+    struct truststore *truststore;
+    struct ledger *ledger;
+    struct vault *vault;
+    struct chains *chains;
+    struct admit *admit;
+    struct writer *writer;
+    struct transport transport;
+    struct sent *first, *last; /* what left the bus and no test has taken */
+    bool blocked;              /* the socket takes nothing */
+};
+
+struct desk *desk_open(void);                                                   /* on a fresh folder */
+struct desk *desk_open_on(const char *state, const struct note_signer *signer); /* on that one */
+void desk_close(struct desk *desk); /* as after SIGKILL, but without leaks: no end is written */
+
+/* One frame of member m; connection: which of its connections (its routing id). */
+void desk_say(struct desk *desk, int m, uint8_t connection, unsigned verb, const ProtobufCMessage *message,
+              struct bytes payload);
+void desk_say_raw(struct desk *desk, int m, uint8_t connection, unsigned verb, struct bytes message,
+                  struct bytes payload);
+/* Waits until everything inside has come out. */
+void desk_settle(struct desk *desk);
+/* The next message to member m's connection, of that verb; others before it are dropped. NULL when there is
+ * none. The caller frees it with sent_free. */
+struct sent *desk_take(struct desk *desk, int m, uint8_t connection, unsigned verb);
+void sent_free(struct sent *sent);
+
+/* HELLO, then WELCOME is demanded. id: first byte of the session id. */
+void desk_hello(struct desk *desk, int m, uint8_t connection, uint8_t id, unsigned credit);
+
+/* A signed and sealed message. */
+struct letter {
+    struct header header;
+    struct envelope envelope;
+    struct sealed sealed;
+    uint8_t leaf[HASH_SIZE];
+};
+void letter_request(struct letter *letter, size_t body); /* MEN asks MI */
+void letter_response(struct letter *letter, const struct letter *request, size_t body);
+void letter_subject_key(struct letter *letter); /* MEN's */
+void letter_seal(struct letter *letter, int signer, int receiver,
+                 size_t body); /* after a change of the header */
+void letter_free(struct letter *letter);
+void desk_submit(struct desk *desk, int m, uint8_t connection, const struct letter *letter);
+
+/* How many entries of that type name this exchange. */
+unsigned desk_entries(struct desk *desk, const uint8_t exchange_id[16], unsigned type);
+uint64_t desk_size(struct desk *desk);
+
+#endif
