@@ -106,6 +106,14 @@ static int put_refused(struct ledger *ledger, const struct ledger_message *messa
     return append_result(ledger, &entry, result, e);
 }
 
+/* What is longer than this version reads back is not written: nobody could show it, and a start could not
+ * pass it. */
+static bool fits(const struct ledger_message *message)
+{
+    return message->context.len <= CONTEXT_MOST && message->body.len <= BODY_MOST &&
+           message->signature.len <= SIGNATURE_BLOCK_MOST;
+}
+
 static int put_refused_without_header(struct ledger *ledger, const struct ledger_message *message,
                                       struct ledger_result *result, struct error *e)
 {
@@ -323,7 +331,9 @@ int ledger_put_message(struct ledger *ledger, const struct ledger_message *messa
     *result = fresh_result();
     if (check_batch(ledger, e) != 0)
         return -1;
-    if (message->reason != REFUSAL_NONE && (!message->keep_header || message->header == NULL))
+    BUG_ON(message->member.len > IDENTIFIER_MOST || (message->reason == REFUSAL_NONE && !fits(message)));
+    if (message->reason != REFUSAL_NONE &&
+        (!message->keep_header || message->header == NULL || !fits(message)))
         return put_refused_without_header(ledger, message, result, e);
     if (signer_unproven(message->reason))
         return put_refused(ledger, message, message->reason, result, e);
@@ -440,6 +450,9 @@ int ledger_put_administration(struct ledger *ledger, const char *note, struct le
     *result = fresh_result();
     if (check_batch(ledger, e) != 0)
         return -1;
+    if (entry.note.len > NOTE_WORDS_MOST)
+        return error_set(e, ERROR_USAGE, "a note of %zu bytes is longer than an entry's may be (%d)",
+                         entry.note.len, NOTE_WORDS_MOST);
     return append_result(ledger, &entry, result, e);
 }
 

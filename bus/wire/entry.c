@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-#define ENTRY_VERSION   1
-#define NOTE_WORDS_MOST 4096
+#define ENTRY_VERSION 1
 
 static const char *const type_names[] = {
     [ENTRY_ADMITTED] = "admitted",

@@ -6,6 +6,8 @@
 #include "tlog/proof.h"
 #include "wire/header.h"
 
+#define NOTE_WORDS_MOST 4096 /* bytes of an entry's note */
+
 enum entry_type { /* = EntryType of ledger.proto */
     ENTRY_ADMITTED = 1,
     ENTRY_REFUSED,

@@ -184,6 +184,40 @@ static void a_refusal_without_valid_header_keeps_only_its_hash(void **state)
     message_free(&request);
 }
 
+static void what_could_not_be_read_back_is_not_written(void **state)
+{
+    struct fixture *f = *state;
+    struct message request;
+    struct ledger_result result;
+    struct entry_hold hold;
+    struct error e = {0};
+    char note[NOTE_WORDS_MOST + 2];
+    uint8_t signature[SIGNATURE_BLOCK_MOST + 1] = {0};
+
+    message_request(f, 1, &request);
+    request.put.reason = REFUSAL_MALFORMED;
+    request.put.signature = bytes_make(signature, sizeof(signature));
+    put_alone(f, &request);
+    struct entry entry = entry_at(f, 0, &hold);
+    assert_int_equal(entry.context.len + entry.signature.len, 0);
+    assert_memory_equal(entry.leaf, request.leaf, HASH_SIZE);
+    entry_release(&hold);
+    memset(note, 'n', sizeof(note));
+    note[sizeof(note) - 1] = '\0';
+    begin(f);
+    assert_int_equal(ledger_put_administration(f->ledger, note, &result, &e), -1);
+    assert_int_equal(e.kind, ERROR_USAGE);
+    note[sizeof(note) - 2] = '\0';
+    assert_int_equal(ledger_put_administration(f->ledger, note, &result, &e), 0);
+    commit(f);
+    entry = entry_at(f, 1, &hold);
+    assert_int_equal(entry.note.len, NOTE_WORDS_MOST);
+    entry_release(&hold);
+    fixture_close(f);
+    fixture_open(f);
+    message_free(&request);
+}
+
 static void a_response_after_the_end_is_late_and_does_not_end_it_again(void **state)
 {
     struct fixture *f = *state;
@@ -606,6 +640,7 @@ int main(void)
         LEDGER_TEST(a_refused_request_has_ended_and_its_retry_gets_that_refusal),
         LEDGER_TEST(a_message_whose_signer_is_not_proven_cannot_take_anybodys_id),
         LEDGER_TEST(a_refusal_without_valid_header_keeps_only_its_hash),
+        LEDGER_TEST(what_could_not_be_read_back_is_not_written),
         LEDGER_TEST(a_response_after_the_end_is_late_and_does_not_end_it_again),
         LEDGER_TEST(the_same_response_again_is_old_and_a_second_one_is_late),
         LEDGER_TEST(a_response_that_differs_from_what_was_asked_is_refused_and_the_exchange_stays_open),
