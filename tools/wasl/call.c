@@ -260,7 +260,8 @@ static void print_refusal(const struct http_response *response)
                                                   : "no reason is given");
     fputs("\n  code:     ", stderr);
     print_clean(stderr, *name != '\0' ? name : type);
-    if (refusal != REFUSAL_NONE)
+    /* The front's message mostly says it already. */
+    if (refusal != REFUSAL_NONE && (message == NULL || strstr(message, refusal_remedy(refusal)) == NULL))
         fprintf(stderr, "\n  what now: %s", refusal_remedy(refusal));
     if (*id != '\0') {
         fputs("\n  exchange: ", stderr);

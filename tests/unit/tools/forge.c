@@ -58,7 +58,7 @@ void write_text(const char *path, const void *data, size_t len)
     CHECK(f != NULL && fwrite(data, 1, len, f) == len && fclose(f) == 0);
 }
 
-static void write_object(struct forge *forge, struct bytes object, uint8_t hash[HASH_SIZE])
+void forge_object(struct forge *forge, struct bytes object, uint8_t hash[HASH_SIZE])
 {
     char path[256], hex[2 * HASH_SIZE + 1];
     sha256(object, hash);
@@ -103,13 +103,13 @@ static void make_member(struct forge *forge)
     int len = i2d_X509(certificate, &der);
     CHECK(len > 0);
     sha256(bytes_make(der, (size_t)len), forge->certificate);
-    write_object(forge, bytes_make(der, (size_t)len), forge->chain);
+    forge_object(forge, bytes_make(der, (size_t)len), forge->chain);
     OPENSSL_free(der);
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
 
-void forge_new(struct forge *forge)
+void forge_bare(struct forge *forge)
 {
     struct error e = {0};
     struct buffer vkey = {0};
@@ -126,17 +126,15 @@ void forge_new(struct forge *forge)
     buffer_free(&vkey);
     forge->entries = memory_zeroed(FORGE_MOST, sizeof *forge->entries);
     forge->time = FORGE_START;
-    make_member(forge);
-    write_object(forge, bytes_of_string("a registry"), forge->registry);
+}
 
-    struct entry registry = {.type = ENTRY_REGISTRY, .object_kind = 1, .has_object = true};
-    memcpy(registry.object, forge->registry, HASH_SIZE);
-    forge_entry(forge, &registry);
-    struct entry chain = {
-        .type = ENTRY_REGISTRY, .object_kind = 2, .has_object = true, .has_certificate = true};
-    memcpy(chain.object, forge->chain, HASH_SIZE);
-    memcpy(chain.certificate, forge->certificate, HASH_SIZE);
-    forge_entry(forge, &chain);
+void forge_new(struct forge *forge)
+{
+    forge_bare(forge);
+    make_member(forge);
+    forge_object(forge, bytes_of_string("a registry"), forge->registry);
+    forge_takes_effect(forge, 1, forge->registry, NULL);
+    forge_takes_effect(forge, 2, forge->chain, forge->certificate);
     struct entry start = {.type = ENTRY_ADMINISTRATION, .note = bytes_of_string("bus started")};
     forge_entry(forge, &start);
 }
@@ -149,6 +147,17 @@ void forge_free(struct forge *forge)
     signer_free(forge->member);
     remove_folder(forge->folder);
     buffer_free(&run_output);
+}
+
+uint64_t forge_takes_effect(struct forge *forge, unsigned kind, const uint8_t object[HASH_SIZE],
+                            const uint8_t *certificate)
+{
+    struct entry entry = {.type = ENTRY_REGISTRY, .object_kind = kind, .has_object = true};
+    memcpy(entry.object, object, HASH_SIZE);
+    entry.has_certificate = certificate != NULL;
+    if (certificate != NULL)
+        memcpy(entry.certificate, certificate, HASH_SIZE);
+    return forge_entry(forge, &entry);
 }
 
 uint64_t forge_entry(struct forge *forge, struct entry *entry)

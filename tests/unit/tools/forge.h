@@ -26,7 +26,13 @@ struct forge {
 
 /* With the first entries: registry, certificate chain, a start. */
 void forge_new(struct forge *forge);
+/* Without entries, member and registry: the caller makes them. */
+void forge_bare(struct forge *forge);
 void forge_free(struct forge *forge);
+/* Into the trust store. */
+void forge_object(struct forge *forge, struct bytes object, uint8_t hash[HASH_SIZE]);
+uint64_t forge_takes_effect(struct forge *forge, unsigned kind, const uint8_t object[HASH_SIZE],
+                            const uint8_t *certificate);
 /* Adds an entry; time and registry are set when they are 0. Returns its index. */
 uint64_t forge_entry(struct forge *forge, struct entry *entry);
 /* A good header of a request, its exchange id made from n. */

@@ -40,7 +40,7 @@ static int verify(const char *option, const char *value)
 
 static void shown(void)
 {
-    print_message("%.*s\n", (int)run_output.len, (const char *)run_output.data);
+    print_error("%.*s\n", (int)run_output.len, (const char *)run_output.data);
 }
 
 #define assert_verify(code, words)                                                                           \
