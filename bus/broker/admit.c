@@ -23,20 +23,34 @@ struct admit {
 
 /* --- HELLO --- */
 
-/* The chain must be good for the member of the link, and then it is kept: entries name it. */
+/* These come and go with time: the session is opened all the same, and each message is judged by the state of
+ * then, so that its refusal is an entry. A chain that does not lead to the member's anchor at all is not
+ * kept. */
+static bool chain_may_become_good(enum refusal refusal)
+{
+    return refusal == REFUSAL_CERTIFICATE_EXPIRED || refusal == REFUSAL_CERTIFICATE_REVOKED ||
+           refusal == REFUSAL_REVOCATION_UNKNOWN;
+}
+
+/* The chain must be one of the member of the link, and then it is kept: entries name it. */
 static enum refusal check_chain(struct admit *a, struct job *job, struct chain **kept)
 {
     struct hello *h = &job->hello;
     struct error e = {0};
+    const struct registry_member *member =
+        registry_member(snapshot_registry(job->snapshot), bytes_of_string(job->member));
+    if (member == NULL)
+        return REFUSAL_UNKNOWN_MEMBER;
     struct chain *chain = chain_parse_der(buffer_bytes(&h->chain), &e);
     if (chain == NULL)
         return REFUSAL_CERTIFICATE_UNTRUSTED;
-    const struct registry_member *member =
-        registry_member(snapshot_registry(job->snapshot), bytes_of_string(job->member));
-    struct verified_key key;
-    enum refusal refusal = member == NULL ? REFUSAL_UNKNOWN_MEMBER
-                                          : trust_verify(snapshot_trust(job->snapshot), chain, member->anchor,
-                                                         member->certificate_subject, clock_wall(), &key);
+    struct verified_key key = {0};
+    enum refusal refusal = trust_verify(snapshot_trust(job->snapshot), chain, member->anchor,
+                                        member->certificate_subject, clock_wall(), &key);
+    if (chain_may_become_good(refusal)) {
+        log_warn("certificate_presented", "member=%s state=%s", job->member, refusal_name((unsigned)refusal));
+        refusal = REFUSAL_NONE;
+    }
     if (refusal == REFUSAL_NONE &&
         truststore_put(a->options.truststore, buffer_bytes(&h->chain), h->object, &e) < 0) {
         log_error("trust_store_failed", "reason=%s", e.text);

@@ -45,8 +45,10 @@ static enum refusal judge_signer(const struct job *job, const struct judged *j,
     if (presented == NULL)
         return REFUSAL_UNKNOWN_CERTIFICATE;
     struct verified_key key;
-    enum refusal refusal = trust_verify(snapshot_trust(job->snapshot), presented->chain, member->anchor,
-                                        member->certificate_subject, now, &key);
+    enum refusal refusal = REFUSAL_WRONG_SIGNER;
+    if (bytes_equal_string(j->member, presented->member))
+        refusal = trust_verify(snapshot_trust(job->snapshot), presented->chain, member->anchor,
+                               member->certificate_subject, now, &key);
     if (refusal == REFUSAL_NONE)
         refusal = envelope_verify(block, j->m->header.instance, j->m->leaf, key.key, key.algorithm);
     presented_free(presented);

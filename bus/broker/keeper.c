@@ -13,10 +13,13 @@
 
 #define PROBES_MOST 3
 
+/* What the thread can be told: only which of the two it is matters. */
+static const char wish_reload[] = "reload", wish_end[] = "end";
+
 struct keeper {
     struct keeper_options options;
     struct snapshot *snapshot; /* the last one passed on: the next must follow on it */
-    struct queue *wishes;      /* wakes the thread; a wish says nothing but "reload" */
+    struct queue *wishes;
     pthread_t thread;
 };
 
@@ -62,10 +65,10 @@ static void *keeper_thread(void *arg)
     uint64_t next_probe = clock_monotonic() + period;
     for (;;) {
         uint64_t now = clock_monotonic();
-        void *wish = queue_wait(k->wishes, next_probe > now ? next_probe - now : 0);
-        if (wish == k)
+        const void *wish = queue_wait(k->wishes, next_probe > now ? next_probe - now : 0);
+        if (wish == wish_end)
             return NULL;
-        if (wish != NULL)
+        if (wish == wish_reload)
             reload(k);
         if (clock_monotonic() < next_probe)
             continue;
@@ -101,14 +104,15 @@ void keeper_reload(struct keeper *keeper)
 {
     /* One wish that waits serves for all that come meanwhile. */
     if (queue_length(keeper->wishes) == 0)
-        queue_put(keeper->wishes, &keeper->options);
+        queue_put(keeper->wishes, (void *)(uintptr_t)wish_reload);
 }
 
 void keeper_stop(struct keeper *keeper)
 {
     if (keeper == NULL)
         return;
-    bool put = queue_put(keeper->wishes, keeper); /* at most one wish waits, so there is room */
+    bool put =
+        queue_put(keeper->wishes, (void *)(uintptr_t)wish_end); /* at most one wish waits, so there is room */
     BUG_ON(!put);
     pthread_join(keeper->thread, NULL);
     while (queue_take(keeper->wishes) != NULL)

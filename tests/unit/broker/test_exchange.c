@@ -218,7 +218,7 @@ static void each_step_of_admission_has_its_own_code(void **state)
     REFUSES(REFUSAL_UNKNOWN_MEMBER, SEALED(strcpy(q.header.consumer, "TN/GOV/NOBODY/x")));
     REFUSES(REFUSAL_WRONG_SIGNER, SEALED(strcpy(q.header.consumer, "TN/GOV/MAS/social")));
     REFUSES(REFUSAL_UNKNOWN_CERTIFICATE, letter_seal(&q, MAS, MI, 100));
-    REFUSES(REFUSAL_CERTIFICATE_UNTRUSTED, letter_seal(&q, MI, MI, 100)); /* another member's */
+    REFUSES(REFUSAL_WRONG_SIGNER, letter_seal(&q, MI, MI, 100)); /* another member's */
     REFUSES(REFUSAL_BAD_SIGNATURE, q.envelope.signature.data[q.envelope.signature.len - 1] ^= 1);
     REFUSES(REFUSAL_CREATED_AHEAD,
             SEALED(q.header.created += 90 * MICROSECONDS; q.header.expires = q.header.created + 1));
