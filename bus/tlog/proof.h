@@ -11,10 +11,11 @@ struct tlog_proof {
     struct bytes checkpoint; /* the note; a view into the text parsed */
     struct bytes extra;      /* decoded is not kept: view of the base64, empty when there is none */
 };
-void tlog_proof_format(uint64_t index, const uint8_t (*path)[HASH_SIZE], size_t path_len, struct bytes checkpoint_note,
-                       struct buffer *out);
+void tlog_proof_format(uint64_t index, const uint8_t (*path)[HASH_SIZE], size_t path_len,
+                       struct bytes checkpoint_note, struct buffer *out);
 bool tlog_proof_parse(struct bytes text, struct tlog_proof *out);
-/* True when `entry` is entry proof->index of the tree whose checkpoint one of the keys has signed; *checkpoint is set. */
+/* True when `entry` is entry proof->index of the tree whose checkpoint one of the keys has signed;
+ * *checkpoint is set. */
 bool tlog_proof_check(const struct tlog_proof *proof, struct bytes entry, const struct note_verifier *keys,
                       size_t key_count, struct checkpoint *checkpoint);
 

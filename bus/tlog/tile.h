@@ -9,9 +9,9 @@ enum tile_kind { TILE_HASHES, TILE_ENTRIES };
 
 struct tile_path {
     enum tile_kind kind;
-    unsigned level;   /* 0 for entries */
+    unsigned level; /* 0 for entries */
     uint64_t number;
-    unsigned width;   /* 1 to 256; 256: full, no ".p/W" */
+    unsigned width; /* 1 to 256; 256: full, no ".p/W" */
 };
 /* "tile/0/x001/x234/067", "tile/entries/000.p/17"; out has room for 96. */
 void tile_path_format(const struct tile_path *path, char *out);

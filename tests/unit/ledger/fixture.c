@@ -200,3 +200,18 @@ void assert_entry(struct fixture *f, uint64_t index, unsigned type, enum refusal
     assert_string_equal(refusal_name(entry.reason), refusal_name(reason));
     entry_release(&hold);
 }
+
+void fill(struct fixture *f, uint32_t from, uint32_t count, uint32_t batch)
+{
+    struct message request;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (i % batch == 0)
+            begin(f);
+        message_request(f, from + i, &request);
+        assert_int_equal(put(f, &request).type, ENTRY_ADMITTED);
+        message_free(&request);
+        if (i % batch == batch - 1 || i == count - 1)
+            commit(f);
+    }
+}

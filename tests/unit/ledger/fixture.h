@@ -52,6 +52,8 @@ void commit(struct fixture *f);
 struct ledger_result put(struct fixture *f, struct message *m);
 /* A batch of one. */
 struct ledger_result put_alone(struct fixture *f, struct message *m);
+/* `count` requests, `batch` at a time; ids from `from`. */
+void fill(struct fixture *f, uint32_t from, uint32_t count, uint32_t batch);
 /* Reads and decodes; entry_release the hold. */
 struct entry entry_at(struct fixture *f, uint64_t index, struct entry_hold *hold);
 void assert_entry(struct fixture *f, uint64_t index, unsigned type, enum refusal reason);

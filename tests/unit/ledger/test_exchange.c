@@ -386,61 +386,6 @@ static void what_was_open_at_a_crash_is_interrupted_once(void **state)
     message_free(&response);
 }
 
-static void a_pseudonym_needs_the_escrowed_key_of_its_member_and_day(void **state)
-{
-    struct fixture *f = *state;
-    struct message request, key, response;
-    struct error e = {0};
-
-    message_request(f, 1, &request);
-    request.header.has_subject = true;
-    message_encode(&request);
-    assert_int_equal(put_alone(f, &request).reason, REFUSAL_SUBJECT_KEY_MISSING);
-    message_free(&request);
-
-    /* Another member's key does not serve, nor one whose name begins alike, nor that of another day. */
-    message_subject_key(f, 2, "TN/GOV/MENX", &key);
-    assert_int_equal(put_alone(f, &key).type, ENTRY_SUBJECT_KEY);
-    message_free(&key);
-    f->now -= DAY_MICROSECONDS;
-    message_subject_key(f, 3, "TN/GOV/MEN", &key);
-    f->now += DAY_MICROSECONDS;
-    key.header.expires = f->now + 60 * MICROSECONDS;
-    message_encode(&key);
-    assert_int_equal(put_alone(f, &key).type, ENTRY_SUBJECT_KEY);
-    message_free(&key);
-    message_request(f, 4, &request);
-    request.header.has_agent = true;
-    message_encode(&request);
-    assert_int_equal(put_alone(f, &request).reason, REFUSAL_SUBJECT_KEY_MISSING);
-    message_free(&request);
-    assert_int_equal(ledger_has_subject_key(f->ledger, bytes_of_string("TN/GOV/MEN"), clock_day(f->now), &e),
-                     0);
-
-    message_subject_key(f, 5, "TN/GOV/MEN", &key);
-    assert_int_equal(put_alone(f, &key).type, ENTRY_SUBJECT_KEY);
-    assert_true(put_alone(f, &key).old);
-    message_free(&key);
-    assert_int_equal(ledger_has_subject_key(f->ledger, bytes_of_string("TN/GOV/MEN"), clock_day(f->now), &e),
-                     1);
-    message_request(f, 6, &request);
-    request.header.has_subject = true;
-    message_encode(&request);
-    assert_int_equal(put_alone(f, &request).type, ENTRY_ADMITTED);
-
-    /* The provider's pseudonym is under the provider's key. */
-    message_response(f, &request, &response);
-    response.header.has_subject = true;
-    message_encode(&response);
-    assert_int_equal(put_alone(f, &response).reason, REFUSAL_SUBJECT_KEY_MISSING);
-    message_subject_key(f, 7, "TN/GOV/MI", &key);
-    put_alone(f, &key);
-    assert_int_equal(put_alone(f, &response).type, ENTRY_ADMITTED);
-    message_free(&key);
-    message_free(&request);
-    message_free(&response);
-}
-
 static void a_members_own_refusal_is_recorded_with_its_outcome(void **state)
 {
     struct fixture *f = *state;
@@ -461,119 +406,6 @@ static void a_members_own_refusal_is_recorded_with_its_outcome(void **state)
     entry_release(&hold);
     assert_true(put_alone(f, &refusal).old);
     message_free(&refusal);
-}
-
-static void a_quota_is_counted_by_day_and_only_for_what_is_admitted(void **state)
-{
-    const uint8_t grant[32] = {7}, other[32] = {8};
-    struct fixture *f = *state;
-    struct message request;
-
-    f->now = UINT64_C(1795384800) * MICROSECONDS; /* 22:00 UTC: 23:00 in Tunis */
-    for (uint32_t i = 0; i < 5; i++) {
-        message_request(f, i, &request);
-        request.put.quota_key = grant;
-        request.put.quota_per_day = 2;
-        struct ledger_result result = put_alone(f, &request);
-        assert_int_equal(result.reason, i < 2 ? REFUSAL_NONE : REFUSAL_QUOTA_EXCEEDED);
-        if (i == 0)
-            assert_true(put_alone(f, &request).old); /* a retry is not counted */
-        message_free(&request);
-    }
-    message_request(f, 10, &request);
-    request.put.quota_key = other;
-    request.put.quota_per_day = 1;
-    assert_int_equal(put_alone(f, &request).type, ENTRY_ADMITTED);
-    message_free(&request);
-    f->now += 3600 * MICROSECONDS; /* 23:00 UTC is midnight in Tunis */
-    for (uint32_t i = 20; i < 23; i++) {
-        message_request(f, i, &request);
-        request.put.quota_key = grant;
-        request.put.quota_per_day = 2;
-        assert_int_equal(put_alone(f, &request).reason, i < 22 ? REFUSAL_NONE : REFUSAL_QUOTA_EXCEEDED);
-        message_free(&request);
-    }
-}
-
-static void an_id_is_remembered_until_it_expires_and_never_admitted_after(void **state)
-{
-    struct fixture *f = *state;
-    struct message request, fresh;
-
-    message_request(f, 1, &request);
-    request.put.reason = REFUSAL_NO_GRANT;
-    put_alone(f, &request);
-    request.put.reason = REFUSAL_NONE;
-    f->now = request.header.expires;
-    assert_true(put_alone(f, &request).old);
-    /* One moment later it may be forgotten: then its time is over too, also for a message judged just before.
-     */
-    f->now = request.header.expires + 1;
-    struct ledger_result result = put_alone(f, &request);
-    assert_true(result.old || result.reason == REFUSAL_EXPIRED);
-    f->now += MICROSECONDS;
-    result = put_alone(f, &request);
-    assert_false(result.old);
-    assert_int_equal(result.reason, REFUSAL_EXPIRED);
-    /* A clock that is set back does not bring it back either. */
-    f->now -= 30 * MICROSECONDS;
-    assert_int_equal(put_alone(f, &request).reason, REFUSAL_EXPIRED);
-    message_request(f, 2, &fresh);
-    assert_int_equal(put_alone(f, &fresh).type, ENTRY_ADMITTED);
-    message_free(&fresh);
-    message_free(&request);
-}
-
-static void an_open_exchange_is_not_forgotten_when_it_expires(void **state)
-{
-    struct fixture *f = *state;
-    struct message request, response;
-
-    message_request(f, 1, &request);
-    put_alone(f, &request);
-    for (int i = 0; i < 5; i++) {
-        f->now += 120 * MICROSECONDS;
-        begin(f);
-        commit(f);
-    }
-    message_response(f, &request, &response);
-    assert_int_equal(put_alone(f, &response).type, ENTRY_ADMITTED);
-    f->now += 120 * MICROSECONDS;
-    begin(f);
-    commit(f);
-    /* Now it is over. */
-    assert_int_equal(put_alone(f, &response).reason, REFUSAL_RESPONSE_MISMATCH);
-    message_free(&request);
-    message_free(&response);
-}
-
-static void bus_time_strictly_rises_whatever_the_clock_does(void **state)
-{
-    struct fixture *f = *state;
-    struct message request;
-    uint64_t last = 0;
-
-    for (uint32_t i = 0; i < 20; i++) {
-        message_request(f, i, &request);
-        request.header.expires += 3600 * MICROSECONDS;
-        message_encode(&request);
-        put_alone(f, &request);
-        f->now = i % 3 == 0 ? f->now - 5 * MICROSECONDS : i % 3 == 1 ? f->now : f->now + MICROSECONDS;
-        if (i == 10) {
-            fixture_close(f);
-            fixture_open(f);
-            assert_true(ledger_last_time(f->ledger) == last + 1);
-        }
-        struct entry_hold hold;
-        struct entry entry = entry_at(f, i, &hold);
-        assert_true(entry.time > last);
-        last = entry.time;
-        entry_release(&hold);
-        message_free(&request);
-        assert_true(ledger_last_time(f->ledger) == last);
-        if (i == 9)
-            f->now = NOW - DAY_MICROSECONDS / 24; /* the next one can only be previous + 1 */
-    }
 }
 
 static void objects_take_effect_once_and_other_entries_say_what_they_are(void **state)
@@ -646,12 +478,7 @@ int main(void)
         LEDGER_TEST(a_response_that_differs_from_what_was_asked_is_refused_and_the_exchange_stays_open),
         LEDGER_TEST(a_refused_response_leaves_the_exchange_open),
         LEDGER_TEST(what_was_open_at_a_crash_is_interrupted_once),
-        LEDGER_TEST(a_pseudonym_needs_the_escrowed_key_of_its_member_and_day),
         LEDGER_TEST(a_members_own_refusal_is_recorded_with_its_outcome),
-        LEDGER_TEST(a_quota_is_counted_by_day_and_only_for_what_is_admitted),
-        LEDGER_TEST(an_id_is_remembered_until_it_expires_and_never_admitted_after),
-        LEDGER_TEST(an_open_exchange_is_not_forgotten_when_it_expires),
-        LEDGER_TEST(bus_time_strictly_rises_whatever_the_clock_does),
         LEDGER_TEST(objects_take_effect_once_and_other_entries_say_what_they_are),
         LEDGER_TEST(kinds_without_rules_are_refused),
     };
