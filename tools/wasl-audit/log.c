@@ -200,17 +200,6 @@ static void remember(struct exchanges *exchanges, const struct record *record)
     }
 }
 
-/* An entry that we cannot read is shown, never skipped. */
-static void show_unreadable(const struct log_options *log, uint64_t index)
-{
-    if (log->form == ROW_JSONL)
-        printf("{\"index\":%" PRIu64 ",\"type\":\"unreadable\"}\n", index);
-    else if (log->form == ROW_CSV)
-        printf("\"%" PRIu64 "\",\"\",\"unreadable\"\n", index);
-    else
-        printf("%30s %7" PRIu64 "  not an entry of a version that this tool knows\n", "", index);
-}
-
 static int show_entries(struct log_run *run, uint64_t size, uint64_t from, struct error *e)
 {
     struct cursor cursor;
@@ -222,7 +211,9 @@ static int show_entries(struct log_run *run, uint64_t size, uint64_t from, struc
     while ((more = cursor_next(&cursor, &index, &raw, e)) == 1) {
         struct record record;
         if (!record_open(&record, index, raw)) {
-            show_unreadable(run->options, index);
+            buffer_clear(&line);
+            row_put_unreadable(index, run->options->form, &line);
+            fwrite(line.data, 1, line.len, stdout);
             run->shown++;
             continue;
         }

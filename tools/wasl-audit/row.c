@@ -312,6 +312,29 @@ void row_put(const struct row *row, enum row_form form, bool utc, struct buffer 
     }
 }
 
+void row_put_unreadable(uint64_t index, enum row_form form, struct buffer *out)
+{
+    if (form == ROW_SHORT) {
+        buffer_printf(out, "%29s %7" PRIu64 "  %-20s not an entry of a version that this tool knows\n", "",
+                      index, "unreadable");
+        return;
+    }
+    bool csv = form == ROW_CSV;
+    for (enum column column = 0; column < COLUMNS; column++) {
+        const char *open = column > 0 ? "," : csv ? "" : "{";
+        buffer_append_string(out, open);
+        if (!csv)
+            buffer_printf(out, "\"%s\":", column_names[column]);
+        if (column == COLUMN_INDEX)
+            buffer_printf(out, csv ? "\"%" PRIu64 "\"" : "%" PRIu64, index);
+        else if (column == COLUMN_TYPE || column == COLUMN_OUTCOME)
+            buffer_append_string(out, "\"unreadable\"");
+        else
+            buffer_append_string(out, csv ? "\"\"" : "null");
+    }
+    buffer_append_string(out, csv ? "\n" : "}\n");
+}
+
 void row_put_heading(enum row_form form, struct buffer *out)
 {
     if (form != ROW_CSV)

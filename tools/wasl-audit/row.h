@@ -31,6 +31,8 @@ bool filter_passes(const struct filter *filter, const struct row *row);
 enum row_form { ROW_SHORT, ROW_JSONL, ROW_CSV };
 /* Appends one line with its LF. */
 void row_put(const struct row *row, enum row_form form, bool utc, struct buffer *out);
+/* An entry that cannot be read is shown, never skipped. */
+void row_put_unreadable(uint64_t index, enum row_form form, struct buffer *out);
 void row_put_heading(enum row_form form, struct buffer *out); /* of CSV; nothing for the others */
 
 #endif

@@ -240,17 +240,22 @@ static int check_earlier(struct verify_run *run, unsigned i, struct error *e)
                 earlier->what, earlier->path, old->size, run->checkpoint.size);
         return 0;
     }
-    bool good = true;
+    bool by_tiles = true, by_entries = true;
     if (old->size > 0) {
-        if (prove_by_tiles(run, old, &good, e) != 0)
+        if (prove_by_tiles(run, old, &by_tiles, e) != 0)
             return -1;
-        good = good && memcmp(recompute_kept(run->recompute, i), old->root, HASH_SIZE) == 0;
+        by_entries = memcmp(recompute_kept(run->recompute, i), old->root, HASH_SIZE) == 0;
     }
-    if (!good)
+    /* A copy with one damaged tile or entry fails one of the two, and the damage has been named; another past
+     * fails both. */
+    if (!by_tiles && !by_entries)
         finding(&run->findings,
                 "the ledger is not consistent with the checkpoint %s (%s): of the first %" PRIu64
                 " entries something has been changed since, or somebody is shown another ledger",
                 earlier->what, earlier->path, old->size);
+    else if (!by_tiles || !by_entries)
+        finding(&run->findings, "the checkpoint %s (%s) fits the %s and not the %s", earlier->what,
+                earlier->path, by_tiles ? "tiles" : "entries", by_tiles ? "entries" : "tiles");
     else
         printf("earlier     extends the checkpoint %s, of %" PRIu64 " entries (%s)\n", earlier->what,
                old->size, earlier->path);

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -281,6 +282,37 @@ static void the_tools_read_the_socket_and_a_copy_of_it_alike(void **state)
     buffer_free(&live);
 }
 
+static void read_line(FILE *from, char *line, size_t room)
+{
+    assert_non_null(fgets(line, (int)room, from));
+}
+
+static void log_follows_what_is_written_while_it_runs(void **state)
+{
+    char command[512], line[512];
+    struct ledger_result result;
+    struct error e = {0};
+    (void)state;
+    fill_ledger();
+    /* The alarm of the shell's child only keeps a broken tool from hanging the test for ever. */
+    snprintf(command, sizeof command, "exec timeout 60 %s log -s %s -f --utc --type administration",
+             getenv("WASL_AUDIT_TOOL"), bus.socket);
+    FILE *tool = popen(command, "r");
+    assert_non_null(tool);
+    for (int i = 1; i < ENTRIES; i++)
+        read_line(tool, line, sizeof line);
+    assert_int_equal(ledger_begin(bus.ledger, FORGE_START + 1, &e), 0);
+    assert_int_equal(ledger_put_administration(bus.ledger, "something new", &result, &e), 0);
+    assert_int_equal(ledger_commit(bus.ledger, &e), 0);
+    read_line(tool, line, sizeof line);
+    assert_non_null(strstr(line, "something new"));
+    audit_stop(bus.audit);
+    bus.audit = NULL;
+    int status = pclose(tool); /* it says so when the bus is gone */
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 6);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
@@ -294,6 +326,7 @@ int main(void)
         T(the_socket_is_for_owner_and_group_and_goes_with_the_server),
         T(a_stale_socket_is_replaced_and_a_live_one_or_a_file_is_not),
         T(the_tools_read_the_socket_and_a_copy_of_it_alike),
+        T(log_follows_what_is_written_while_it_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,6 +196,16 @@ static void what_cannot_be_read_is_shown_and_never_skipped(void **state)
     assert_int_equal(LOG("--utc"), 0);
     assert_int_equal(lines(), 4);
     assert_true(output_has("not an entry of a version"));
+    assert_int_equal(LOG("-o", "csv"), 0);
+    assert_true(output_has("\"3\",\"\",\"unreadable\",\"\",\"unreadable\",\"\""));
+    assert_int_equal(LOG("-o", "jsonl"), 0);
+    assert_true(output_has("{\"index\":3,\"time\":null,\"type\":\"unreadable\""));
+    buffer_append(&run_output, "", 1);
+    for (char *line = strtok((char *)run_output.data, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        assert_int_equal(json_object_size(object), 22);
+        json_decref(object);
+    }
 }
 
 static void show_writes_the_exact_bytes_of_an_entry_and_its_message(void **state)
