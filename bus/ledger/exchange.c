@@ -186,14 +186,20 @@ static void subject_key(struct bytes member, uint32_t day, struct buffer *key)
     buffer_put_u32be(key, day);
 }
 
-int subject_key_add(struct ledger *ledger, struct bytes member, uint32_t day, uint64_t index, struct error *e)
+int subject_key_add(struct ledger *ledger, struct bytes member, uint32_t day, const uint8_t leaf[HASH_SIZE],
+                    uint64_t index, struct error *e)
 {
     struct buffer key = {0};
+    uint8_t place[8];
 
     subject_key(member, day, &key);
     buffer_put_u64be(&key, index);
+    put_u64be(place, index);
     int result =
         store_put(ledger->txn, ledger->tables[TABLE_SUBJECT_KEYS], buffer_bytes(&key), bytes_make("", 0), e);
+    if (result == 0)
+        result = store_put(ledger->txn, ledger->tables[TABLE_KEPT], bytes_make(leaf, HASH_SIZE),
+                           bytes_make(place, 8), e);
     buffer_free(&key);
     return result;
 }

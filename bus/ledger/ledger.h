@@ -131,4 +131,8 @@ int ledger_read_bundle(struct ledger *ledger, uint64_t number, unsigned width, s
 int ledger_read_tile(struct ledger *ledger, unsigned level, uint64_t number, unsigned width,
                      struct buffer *out, struct error *e);
 
+/* Is there an entry whose body the vault has to keep, by the leaf of its message? 1, 0, -1. What
+ * vault_collect asks. */
+int ledger_keeps(struct ledger *ledger, const uint8_t leaf[HASH_SIZE], struct error *e);
+
 #endif

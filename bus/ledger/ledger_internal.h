@@ -24,6 +24,7 @@ enum ledger_table {
     TABLE_OPEN,
     TABLE_EXPIRY,
     TABLE_SUBJECT_KEYS,
+    TABLE_KEPT,
     TABLE_QUOTA,
     TABLE_OBJECTS,
     TABLES
@@ -109,8 +110,9 @@ int exchange_first_open(struct ledger *ledger, uint8_t id[16], struct error *e);
 /* Lets go of what has expired before `time`; bounded. */
 int exchange_clean(struct ledger *ledger, uint64_t time, struct error *e);
 
-int subject_key_add(struct ledger *ledger, struct bytes member, uint32_t day, uint64_t index,
-                    struct error *e);
+/* The day key of a member in the entry at index; its body, by leaf, is one that the vault keeps. */
+int subject_key_add(struct ledger *ledger, struct bytes member, uint32_t day, const uint8_t leaf[HASH_SIZE],
+                    uint64_t index, struct error *e);
 int subject_key_find(struct ledger *ledger, struct store_txn *txn, struct bytes member, uint32_t day,
                      struct error *e); /* 1, 0, -1 */
 /* Counts one more of the day, unless it has `most` already: 1 counted, 0 used up, -1. */

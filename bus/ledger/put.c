@@ -253,7 +253,8 @@ static int put_opening(struct ledger *ledger, const struct ledger_message *messa
     exchange.state = entry.type == ENTRY_ADMITTED ? EXCHANGE_OPEN : EXCHANGE_SETTLED;
     exchange.terminal = entry.type == ENTRY_ADMITTED ? NOT_YET : result->index;
     if (entry.type == ENTRY_SUBJECT_KEY &&
-        subject_key_add(ledger, header_signer(header), clock_day(header->created), result->index, e) != 0)
+        subject_key_add(ledger, header_signer(header), clock_day(header->created), message->leaf,
+                        result->index, e) != 0)
         return fail(ledger);
     /* What has expired already is refused for that, so its id need not be remembered. */
     if (header->expires >= entry.time && exchange_add(ledger, header->exchange_id, &exchange, e) != 0)

@@ -144,3 +144,15 @@ int ledger_has_subject_key(struct ledger *ledger, struct bytes member, uint32_t 
     store_abort(txn);
     return found;
 }
+
+int ledger_keeps(struct ledger *ledger, const uint8_t leaf[HASH_SIZE], struct error *e)
+{
+    struct bytes index;
+    struct store_txn *txn = store_read(ledger->store, e);
+
+    if (txn == NULL)
+        return -1;
+    int found = store_get(txn, ledger->tables[TABLE_KEPT], bytes_make(leaf, HASH_SIZE), &index, e);
+    store_abort(txn);
+    return found;
+}

@@ -16,6 +16,7 @@ static const char *const table_names[TABLES] = {
     [TABLE_EXCHANGES] = "exchanges", [TABLE_OPEN] = "open",
     [TABLE_EXPIRY] = "expiry",       [TABLE_SUBJECT_KEYS] = "subject_keys",
     [TABLE_QUOTA] = "quota",         [TABLE_OBJECTS] = "objects",
+    [TABLE_KEPT] = "kept",
 };
 
 static int make_folder(const char *path, struct error *e)

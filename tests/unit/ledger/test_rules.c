@@ -11,7 +11,15 @@ static void a_pseudonym_needs_the_escrowed_key_of_its_member_and_day(void **stat
     request.header.has_subject = true;
     message_encode(&request);
     assert_int_equal(put_alone(f, &request).reason, REFUSAL_SUBJECT_KEY_MISSING);
+    assert_int_equal(ledger_keeps(f->ledger, request.leaf, &e), 0);
     message_free(&request);
+
+    /* A day key that was refused is not kept. */
+    message_subject_key(f, 20, "TN/GOV/MEN", &key);
+    key.put.reason = REFUSAL_BAD_SEAL;
+    put_alone(f, &key);
+    assert_int_equal(ledger_keeps(f->ledger, key.leaf, &e), 0);
+    message_free(&key);
 
     /* Another member's key does not serve, nor one whose name begins alike, nor that of another day. */
     message_subject_key(f, 2, "TN/GOV/MENX", &key);
@@ -35,6 +43,9 @@ static void a_pseudonym_needs_the_escrowed_key_of_its_member_and_day(void **stat
     message_subject_key(f, 5, "TN/GOV/MEN", &key);
     assert_int_equal(put_alone(f, &key).type, ENTRY_SUBJECT_KEY);
     assert_true(put_alone(f, &key).old);
+    assert_int_equal(ledger_keeps(f->ledger, key.leaf, &e), 1);
+    key.leaf[0] ^= 1;
+    assert_int_equal(ledger_keeps(f->ledger, key.leaf, &e), 0);
     message_free(&key);
     assert_int_equal(ledger_has_subject_key(f->ledger, bytes_of_string("TN/GOV/MEN"), clock_day(f->now), &e),
                      1);
