@@ -16,6 +16,11 @@
 #include <unistd.h>
 
 #define BATCH_CAPACITY 4096
+/* For the operator: in the log and in the file STOPPED. */
+#define INCONSISTENT_WORDS                                                                                   \
+    "an adapter holds a checkpoint, signed by this ledger's key, that this ledger does not extend: it was "  \
+    "rolled back "                                                                                           \
+    "(restored from a backup), or it shows different members different logs; see bus/broker/README.md"
 /* Above this share nothing new is accepted; what ends an exchange still has room. */
 #define DISK_ADMITS 0.8
 
@@ -155,13 +160,9 @@ static void check_seen(struct writer *w, struct job *job)
     w->stopped = true;
     atomic_store(&w->options.status->trouble,
                  "the ledger is not consistent with a checkpoint that it signed");
-    log_error("ledger_inconsistent", "member=%s seen=%" PRIu64 " size=%" PRIu64, job->member, h->seen.size,
-              ledger_size(w->options.ledger));
-    if (ledger_stop(w->options.ledger,
-                    "an adapter holds a checkpoint, signed by this ledger's key, that this ledger does not "
-                    "extend: it was "
-                    "restored from a backup or shows different members different logs",
-                    buffer_bytes(&h->checkpoint), &e) < 0)
+    log_error("ledger_inconsistent", "member=%s seen=%" PRIu64 " size=%" PRIu64 " reason=%s", job->member,
+              h->seen.size, ledger_size(w->options.ledger), INCONSISTENT_WORDS);
+    if (ledger_stop(w->options.ledger, INCONSISTENT_WORDS, buffer_bytes(&h->checkpoint), &e) < 0)
         fatal("ledger_stop_failed", &e);
 }
 
