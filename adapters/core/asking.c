@@ -220,10 +220,11 @@ static enum refusal check_subject(const struct registry_service *service, const 
         return REFUSAL_SUBJECT_MISSING;
     if (ask->subject_type != service->subject)
         return REFUSAL_SUBJECT_TYPE;
+    /* The first person in the path is whom the operation is about. */
     for (size_t i = 0; i < match->parameter_count; i++)
-        if (match->parameters[i].type == ask->subject_type &&
-            strcmp(match->parameters[i].value, ask->subject) != 0)
-            return REFUSAL_SUBJECT_MISMATCH;
+        if (match->parameters[i].type == ask->subject_type)
+            return strcmp(match->parameters[i].value, ask->subject) == 0 ? REFUSAL_NONE
+                                                                         : REFUSAL_SUBJECT_MISMATCH;
     return REFUSAL_NONE;
 }
 

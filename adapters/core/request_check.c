@@ -57,14 +57,11 @@ static enum refusal check_grant(const struct core *core, const struct registry *
 
 /* The declared subject is the one that the path asks about. What was declared and what is asked are the same
  * person, or nobody is asked. */
-static enum refusal check_subject(const struct core *core, const struct registry *registry,
-                                  const struct header *h, enum subject_type declared, const char *value,
-                                  struct request_check *out)
+static enum refusal check_subject(enum subject_type declared, const char *value, struct request_check *out)
 {
     const struct operation_match *match = &out->call->match;
     enum subject_type wanted = out->service->subject;
     char canonical[64] = "";
-    uint8_t oversight[32];
     if (wanted != SUBJECT_NONE && declared == SUBJECT_NONE)
         return REFUSAL_SUBJECT_MISSING;
     if (wanted != SUBJECT_NONE && declared != wanted)
@@ -75,29 +72,25 @@ static enum refusal check_subject(const struct core *core, const struct registry
             return refusal;
         if (strcmp(canonical, value) != 0)
             return REFUSAL_BAD_PARAMETER;
-        /* Who is asked about inside the seal must be searchable outside it. */
-        if (!h->has_subject && registry_oversight_key(registry, core_now(core), oversight))
-            return REFUSAL_SUBJECT_MISSING;
     }
     out->subject_type = declared;
     snprintf(out->subject, sizeof(out->subject), "%s", canonical);
+    /* The first person in the path is whom the operation is about; those after it are whom else it names. */
     for (size_t i = 0; i < match->parameter_count; i++) {
         const struct operation_parameter *p = &match->parameters[i];
-        if (p->type == SUBJECT_NONE)
+        if (p->type == SUBJECT_NONE || (declared != SUBJECT_NONE && p->type != declared))
             continue;
-        if (p->type == declared && strcmp(p->value, canonical) != 0)
+        if (declared != SUBJECT_NONE && strcmp(p->value, canonical) != 0)
             return REFUSAL_SUBJECT_MISMATCH;
-        if (out->subject_type == SUBJECT_NONE) {
-            out->subject_type = p->type;
-            snprintf(out->subject, sizeof(out->subject), "%s", p->value);
-        }
+        out->subject_type = p->type;
+        snprintf(out->subject, sizeof(out->subject), "%s", p->value);
+        break;
     }
     return REFUSAL_NONE;
 }
 
 /* On exactly the bytes that go on to the ministry's system. */
-static enum refusal check_opened(const struct core *core, const struct registry *registry,
-                                 const struct delivery *d, struct bytes head, struct bytes content,
+static enum refusal check_opened(const struct delivery *d, struct bytes head, struct bytes content,
                                  struct request_check *out)
 {
     enum subject_type declared;
@@ -114,13 +107,12 @@ static enum refusal check_opened(const struct core *core, const struct registry 
         return refusal;
     if (strcmp(call->match.operation->code, d->header.operation) != 0)
         return REFUSAL_UNKNOWN_OPERATION;
-    refusal = check_subject(core, registry, &d->header, declared, value, out);
+    refusal = check_subject(declared, value, out);
     explicit_bzero(value, sizeof(value));
     return refusal;
 }
 
-static enum refusal open_and_check(struct core *core, const struct registry *registry,
-                                   const struct delivery *d, struct request_check *out)
+static enum refusal open_and_check(struct core *core, const struct delivery *d, struct request_check *out)
 {
     struct buffer plaintext = {0};
     struct bytes head, content;
@@ -129,7 +121,7 @@ static enum refusal open_and_check(struct core *core, const struct registry *reg
     if (delivery_unseal(d, core->options.sealing_keys, core->options.sealing_key_count, &plaintext, &head,
                         &content, &why)) {
         out->call = memory_zeroed(1, sizeof(*out->call));
-        refusal = check_opened(core, registry, d, head, content, out);
+        refusal = check_opened(d, head, content, out);
     } else {
         log_warn("request_not_opened", "consumer=%s why=%s", d->header.consumer, why);
     }
@@ -154,5 +146,5 @@ enum refusal request_check(struct core *core, const struct registry *registry, c
         refusal = REFUSAL_BAD_SEAL;
     if (refusal == REFUSAL_NONE)
         refusal = check_grant(core, registry, h, out);
-    return refusal == REFUSAL_NONE ? open_and_check(core, registry, d, out) : refusal;
+    return refusal == REFUSAL_NONE ? open_and_check(core, d, out) : refusal;
 }
