@@ -55,3 +55,20 @@ int evidence_keep(struct vault *vault, struct ledger *ledger, struct job *const 
     free(records);
     return result;
 }
+
+struct asked {
+    struct ledger *ledger;
+    struct error *e;
+};
+
+static int has_entry(void *arg, const uint8_t leaf[HASH_SIZE])
+{
+    struct asked *a = arg;
+    return ledger_keeps(a->ledger, leaf, a->e);
+}
+
+int evidence_collect(struct vault *vault, struct ledger *ledger, struct error *e)
+{
+    struct asked asked = {ledger, e};
+    return vault_collect(vault, has_entry, &asked, e);
+}

@@ -15,4 +15,7 @@ struct vault;
 int evidence_keep(struct vault *vault, struct ledger *ledger, struct job *const *jobs, size_t count,
                   struct error *e);
 
+/* At start, before serving: destroys what a crash left in the vault without an entry. 0, -1. */
+int evidence_collect(struct vault *vault, struct ledger *ledger, struct error *e);
+
 #endif

@@ -98,6 +98,8 @@ static int first_batch(struct writer *w, const struct snapshot *snapshot, struct
     if (interrupted < 0 || ledger_put_administration(ledger, "bus started", &result, e) < 0 ||
         put_snapshot(w, snapshot, e) < 0 || ledger_commit(ledger, e) < 0)
         return -1;
+    if (evidence_collect(w->options.vault, ledger, e) < 0)
+        return -1;
     atomic_fetch_add(&w->options.status->interrupted, (uint64_t)interrupted);
     note_registry(w, snapshot);
     note_disk(w);

@@ -261,6 +261,28 @@ static void a_day_key_is_kept_and_then_pseudonyms_are_admitted(void **state)
     desk_close(d);
 }
 
+static void what_a_crash_left_in_the_vault_without_an_entry_is_destroyed(void **state)
+{
+    (void)state;
+    struct desk *d = linked();
+    struct letter k;
+    struct vault_record orphan = {.leaf = {7}, .data = bytes_of_string("sealed day key")};
+    struct buffer out = {0};
+    char folder[96];
+    letter_subject_key(&k);
+    desk_submit(d, MEN, 1, &k);
+    desk_settle(d);
+    assert_int_equal(vault_put(d->vault, &orphan, 1, NULL), 0);
+    strcpy(folder, d->state);
+    desk_close(d);
+    d = desk_open_on(folder, &country()->ledger);
+    assert_int_equal(vault_get(d->vault, orphan.leaf, &out, NULL), 0);
+    assert_int_equal(vault_get(d->vault, k.leaf, &out, NULL), 1);
+    buffer_free(&out);
+    letter_free(&k);
+    desk_close(d);
+}
+
 static void a_reported_refusal_is_recorded_and_gets_a_receipt(void **state)
 {
     (void)state;
@@ -759,6 +781,7 @@ int main(void)
         cmocka_unit_test(a_grant_that_does_not_exist_is_refused_before_the_provider_is_looked_for),
         cmocka_unit_test(each_step_of_admission_has_its_own_code),
         cmocka_unit_test(a_day_key_is_kept_and_then_pseudonyms_are_admitted),
+        cmocka_unit_test(what_a_crash_left_in_the_vault_without_an_entry_is_destroyed),
         cmocka_unit_test(a_reported_refusal_is_recorded_and_gets_a_receipt),
         cmocka_unit_test(the_same_request_again_is_answered_as_before),
         cmocka_unit_test(another_request_with_a_known_id_is_refused),
