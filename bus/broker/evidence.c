@@ -1,13 +1,12 @@
 #include "broker/evidence.h"
 
-#include "base/clock.h"
 #include "ledger/ledger.h"
 #include "ledger/vault.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_day_key(const struct job *job)
+bool evidence_is_due(const struct job *job)
 {
     return job->kind == JOB_MESSAGE && job->message.verdict == REFUSAL_NONE &&
            job->message.header.kind == MESSAGE_SUBJECT_KEY;
@@ -21,34 +20,25 @@ static void pack(const struct message *m, struct buffer *out)
         buffer_append_bytes(out, buffer_bytes(&m->chunks[i]));
 }
 
-int evidence_keep(struct vault *vault, struct ledger *ledger, struct job *const *jobs, size_t count,
-                  struct error *e)
+int evidence_keep(struct vault *vault, struct job *const *jobs, size_t count, struct error *e)
 {
-    struct vault_record *records = NULL;
-    struct buffer *packed = NULL;
-    size_t kept = 0;
-    int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++) {
-        if (!is_day_key(jobs[i]))
+    size_t keys = 0, kept = 0;
+    for (size_t i = 0; i < count; i++)
+        keys += evidence_is_due(jobs[i]);
+    if (keys == 0)
+        return 0;
+    struct vault_record *records = memory_zeroed(keys, sizeof(*records));
+    struct buffer *packed = memory_zeroed(keys, sizeof(*packed));
+    for (size_t i = 0; i < count; i++) {
+        if (!evidence_is_due(jobs[i]))
             continue;
         const struct message *m = &jobs[i]->message;
-        int there =
-            ledger_has_subject_key(ledger, header_signer(&m->header), clock_day(m->header.created), e);
-        if (there != 0) {
-            result = there < 0 ? -1 : 0;
-            continue;
-        }
-        if (records == NULL) {
-            records = memory_zeroed(count, sizeof(*records));
-            packed = memory_zeroed(count, sizeof(*packed));
-        }
         pack(m, &packed[kept]);
         memcpy(records[kept].leaf, m->leaf, HASH_SIZE);
         records[kept].data = buffer_bytes(&packed[kept]);
         kept++;
     }
-    if (result == 0 && kept > 0)
-        result = vault_put(vault, records, kept, e);
+    int result = vault_put(vault, records, kept, e);
     for (size_t i = 0; i < kept; i++)
         buffer_free(&packed[i]);
     free(packed);

@@ -10,10 +10,11 @@ struct error;
 struct ledger;
 struct vault;
 
-/* Keeps the body of every good SUBJECT_KEY among the jobs, durably, before the ledger is committed. Where the
- * member's day has a key already nothing is kept: what an entry names is kept, and no more. 0, -1. */
-int evidence_keep(struct vault *vault, struct ledger *ledger, struct job *const *jobs, size_t count,
-                  struct error *e);
+/* Has the body of this job to be kept: a SUBJECT_KEY against which nothing was found. */
+bool evidence_is_due(const struct job *job);
+/* Keeps those bodies, durably, before the ledger is committed. What the ledger then refuses is collected at
+ * the next start. 0; -1, with ERROR_FULL when the vault has no room and nothing was kept. */
+int evidence_keep(struct vault *vault, struct job *const *jobs, size_t count, struct error *e);
 
 /* At start, before serving: destroys what a crash left in the vault without an entry. 0, -1. */
 int evidence_collect(struct vault *vault, struct ledger *ledger, struct error *e);

@@ -414,8 +414,15 @@ static bool writes(const struct job *job)
 static void keep_evidence(struct writer *w)
 {
     struct error e = {0};
-    if (evidence_keep(w->options.vault, w->options.ledger, w->batch, w->count, &e) < 0)
+    if (evidence_keep(w->options.vault, w->batch, w->count, &e) == 0)
+        return;
+    if (e.kind != ERROR_FULL)
         fatal("vault_failed", &e);
+    /* A day key that cannot be kept is not promised; everything else goes on. */
+    log_error("vault_full", "reason=%s", e.text);
+    for (size_t i = 0; i < w->count; i++)
+        if (evidence_is_due(w->batch[i]))
+            w->batch[i]->message.verdict = REFUSAL_DISK_FULL;
 }
 
 static void write_batch(struct writer *w)
