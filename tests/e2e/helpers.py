@@ -11,7 +11,8 @@ TYPE = proto.ledger.EntryType
 
 
 def child_of(country):
-    return next(p for p in country.people if p.father)
+    """A minor."""
+    return max((p for p in country.people if p.father), key=lambda p: p.born)
 
 
 def ask_identity(s, iuc, purpose="SCHOOL-ENROLMENT", subject=None, **more):

@@ -50,4 +50,5 @@ def test_a_grant_for_names_and_birth_date_never_yields_the_filiation_tree(minima
     assert SECRET.encode() not in everything
     assert b"filiation" not in everything and b"father" not in everything
     if case == 0:  # a control: what is permitted of the same answer does come
-        assert answer.json() == {"iuc": "01234567890", "birth_date": "2015-01-02"}
+        assert answer.json() == {"iuc": "01234567890", "birth_date": "2015-01-02",
+                                 "names": {"ar": {"given": "x", "family": "y"}}}

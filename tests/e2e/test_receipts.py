@@ -53,8 +53,9 @@ class Scene:
     def admit(self, exchange, kind=TYPE.ADMITTED, **fields):
         return self.bus.append(kind, context=exchange.context, body=exchange.body, signature=exchange.block, **fields)
 
-    def answer(self, timeout=6.0):
-        """The response that the provider submits for a request, if any (a SUBJECT_KEY gets its receipt on the way)."""
+    def answer(self, timeout=6.0, leaf=None):
+        """The response that the provider submits (to the request of this leaf hash), if any. A SUBJECT_KEY gets its receipt on
+        the way."""
         end = time.monotonic() + timeout
         while (left := end - time.monotonic()) > 0:
             message = self.bus.next("SUBMIT", timeout=left)
@@ -65,7 +66,7 @@ class Scene:
                 entry, proof = self.bus.receipt(self.bus.admit(message))
                 self.bus.send(message.routing_id, "RECEIPT", proto.session.Receipt(entry=entry, proof=proof))
                 continue
-            if context.kind == proto.envelope.RESPONSE:
+            if context.kind == proto.envelope.RESPONSE and leaf in (None, context.request_leaf):
                 return context
         return None
 
@@ -88,7 +89,7 @@ def answers(scene):
 
 def silent(scene, exchange, receipt, timeout=3.0):
     scene.bus.deliver(scene.provider, exchange, receipt)
-    assert scene.answer(timeout) is None
+    assert scene.answer(timeout, exchange.leaf) is None
 
 
 def test_a_request_with_a_good_receipt_is_answered(scene):

@@ -3,10 +3,11 @@ frames that it sees. A control shows that the same search finds what is there.""
 import base64
 import pathlib
 
-from helpers import CLIENT, MEN, MI, PERSON
+from helpers import CLIENT, MEN, MI, PERSON, identity_request, play
 from waslpy.relay import Relay
 
 MARKER = b"W4slM4rkerThatNobodyElseWrites"
+CONTROL = b"C0ntr0lThatTheBusIsShown"
 
 
 def shapes(marker):
@@ -58,7 +59,7 @@ def test_the_bus_cannot_read_body_path_query_or_headers(sandbox):
     s.start_bus()
     relay = Relay(s.pki, [MI, MEN], s.bus.endpoint, s.bus.public)
     try:
-        mi = s.add_adapter(MI, ["civil"], [{"service": PERSON, "connector": "echo"}]).start(relay.endpoint)
+        s.add_adapter(MI, ["civil"], [{"service": PERSON, "connector": "echo"}]).start(relay.endpoint)
         men = s.add_adapter(MEN, ["enrolment"]).start(relay.endpoint)
         m = MARKER.decode()
         for _ in range(20):
@@ -67,15 +68,22 @@ def test_the_bus_cannot_read_body_path_query_or_headers(sandbox):
                                  "Content-Type": "application/json", "X-Road-Id": m, "X-Road-UserId": m,
                                  "X-Road-Issue": m, "X-Road-Represented-Party": m, "X-Own": m})
             assert answer.status == 200 and MARKER in answer.body, answer.body
-        assert in_memory(mi.process.popen.pid, MARKER) or in_memory(men.process.popen.pid, MARKER)  # the control
+        # The control: what a member shows the bus in its header is found by the same search, in memory, frames and files.
+        with_control = play(s, MEN, "enrolment")
+        with_control.hello()
+        with_control.submit(identity_request(s, with_control, retention=CONTROL))
+        assert with_control.receive("REFUSED", "DELIVER") is not None
+        with_control.close()
+        assert in_memory(s.bus.process.popen.pid, CONTROL)
+        assert in_files(s.bus.folder, CONTROL)
         assert not in_memory(s.bus.process.popen.pid, MARKER)
         assert len(relay.frames) > 80
         frames = b"".join(f for _, fs in relay.frames for f in fs)
         assert not found(frames, MARKER)
-        assert found(frames + base64.b64encode(b"x" + MARKER), MARKER)  # the control
+        assert found(frames, b"SCHOOL-ENROLMENT")  # the control: the purpose is in the header
+        for shape in (MARKER, MARKER.hex().encode(), *(base64.b64encode(b"\0" * n + MARKER) for n in range(3))):
+            assert found(b"..." + shape + b"...", MARKER)
         assert not in_files(s.bus.folder, MARKER)
-        (s.bus.folder / "planted").write_bytes(b"..." + MARKER.hex().encode())
-        assert in_files(s.bus.folder, MARKER)  # the control
     finally:
         for a in s.adapters.values():
             a.process.stop()

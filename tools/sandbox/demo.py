@@ -101,7 +101,7 @@ class Demo:
 
 def try_it(s):
     q = shlex.quote
-    child = next(p for p in s.country.people if p.father)
+    child = max((p for p in s.country.people if p.father), key=lambda p: p.born)
     bus, front = str(s.bus.socket), str(s.adapters[MEN].socket)
     audit, wasl = s.build / "tools/wasl-audit/wasl-audit", s.build / "tools/wasl/wasl"
     heading("It goes on running. Try:")

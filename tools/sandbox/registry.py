@@ -57,13 +57,18 @@ class _Literal(str):
     pass
 
 
-yaml.SafeDumper.add_representer(_Literal, lambda d, s: d.represent_scalar("tag:yaml.org,2002:str", str(s), style="|"))
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data):  # a registry is read by people: every value is written out
+        return True
+
+
+_Dumper.add_representer(_Literal, lambda d, s: d.represent_scalar("tag:yaml.org,2002:str", str(s), style="|"))
 
 
 def dump(registry):
     registry = {**registry, "trust_anchors": [{**a, "certificate": _Literal(a["certificate"])}
                                               for a in registry["trust_anchors"]]}
-    return yaml.safe_dump(registry, allow_unicode=True, sort_keys=False, width=110)
+    return yaml.dump(registry, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
 
 
 def write(path, registry):
