@@ -38,7 +38,7 @@ struct show_run {
     struct checkpoint checkpoint;
     struct buffer note;
     struct certificates *certificates;
-    bool certificates_read; /* all entries that name one have been noted */
+    uint64_t certificates_read; /* those that entries before this one name have been noted */
 };
 
 enum {
@@ -120,16 +120,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-/* Notes every certificate that the entries up to this ledger's end name; a message's own comes before it. */
-static int read_certificates(struct show_run *run, struct error *e)
+/* Notes the certificates that take effect before an entry: its own must be among them. Entries are shown in
+ * order. */
+static int read_certificates(struct show_run *run, uint64_t before, struct error *e)
 {
-    if (run->certificates_read)
-        return 0;
     struct cursor cursor;
     uint64_t index;
     struct bytes raw;
     int more;
-    cursor_start(&cursor, run->reader, run->checkpoint.size, 0, run->checkpoint.size);
+    cursor_start(&cursor, run->reader, run->checkpoint.size, run->certificates_read, before);
     while ((more = cursor_next(&cursor, &index, &raw, e)) == 1) {
         struct record record;
         if (record_open(&record, index, raw)) {
@@ -138,8 +137,10 @@ static int read_certificates(struct show_run *run, struct error *e)
         }
     }
     cursor_end(&cursor);
-    run->certificates_read = more == 0;
-    return more < 0 ? -1 : 0;
+    if (more < 0)
+        return -1;
+    run->certificates_read = before;
+    return 0;
 }
 
 static void line(const char *name, const char *value)
@@ -249,7 +250,7 @@ static int print_signature(struct show_run *run, const struct record *record, st
 {
     char words[256];
     const struct certificate *certificate;
-    if (read_certificates(run, e) != 0)
+    if (read_certificates(run, record->index, e) != 0)
         return -1;
     int good = certificates_check(run->certificates, record, words, &certificate, e);
     if (good < 0)
@@ -339,7 +340,7 @@ static int write_certificate(struct show_run *run, const struct record *record, 
     int status;
     if (signature_block_decode(record->entry.signature, &block) != REFUSAL_NONE)
         return error_set(e, ERROR_NOT_FOUND, "entry %" PRIu64 " has no signature", record->index);
-    if (read_certificates(run, e) != 0)
+    if (read_certificates(run, record->index, e) != 0)
         return -1;
     const struct certificate *certificate =
         certificates_find(run->certificates, block.certificate, &status, e);
