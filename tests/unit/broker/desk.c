@@ -87,7 +87,7 @@ struct desk *desk_open_on(const char *state, const struct note_signer *signer)
     d->ledger = must(ledger_open(&ledger, &e), &e);
     char vault[128];
     snprintf(vault, sizeof(vault), "%s/vault", state);
-    d->vault = must(vault_open(vault, 16 << 20, &e), &e);
+    d->vault = must(vault_open(vault, 256 << 10, &e), &e);
     d->transport = (struct transport){keep_sent, d};
     d->chains = chains_new();
     d->io = (struct io){.instance = "TN", .limits = &d->limits, .status = &d->status};

@@ -261,6 +261,33 @@ static void a_day_key_is_kept_and_then_pseudonyms_are_admitted(void **state)
     desk_close(d);
 }
 
+static void a_full_vault_refuses_day_keys_and_nothing_else(void **state)
+{
+    (void)state;
+    struct desk *d = linked();
+    struct letter l;
+    unsigned reason = 0, kept = 0;
+    for (; reason == 0 && kept < 5000; kept++) {
+        letter_subject_key(&l);
+        desk_submit(d, MEN, 1, &l);
+        desk_settle(d);
+        sent_free(desk_take(d, MEN, 1, VERB_PONG)); /* what came for it is of no interest */
+        struct buffer there = {0};
+        if (vault_get(d->vault, l.leaf, &there, NULL) == 0)
+            reason = desk_entries(d, l.header.exchange_id, ENTRY_REFUSED) == 1 ? REFUSAL_DISK_FULL
+                                                                               : REFUSAL_INTERNAL;
+        buffer_free(&there);
+        letter_free(&l);
+    }
+    assert_int_equal(reason, REFUSAL_DISK_FULL);
+    assert_true(kept > 10);
+    ask(d, &l);
+    AWAIT(delivered, VERB_DELIVER, MI, 1);
+    sent_free(delivered);
+    letter_free(&l);
+    desk_close(d);
+}
+
 static void what_a_crash_left_in_the_vault_without_an_entry_is_destroyed(void **state)
 {
     (void)state;
@@ -781,6 +808,7 @@ int main(void)
         cmocka_unit_test(a_grant_that_does_not_exist_is_refused_before_the_provider_is_looked_for),
         cmocka_unit_test(each_step_of_admission_has_its_own_code),
         cmocka_unit_test(a_day_key_is_kept_and_then_pseudonyms_are_admitted),
+        cmocka_unit_test(a_full_vault_refuses_day_keys_and_nothing_else),
         cmocka_unit_test(what_a_crash_left_in_the_vault_without_an_entry_is_destroyed),
         cmocka_unit_test(a_reported_refusal_is_recorded_and_gets_a_receipt),
         cmocka_unit_test(the_same_request_again_is_answered_as_before),
