@@ -12,14 +12,16 @@
 #include "front/front.h"
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
-enum exit_code { EXIT_OK = 0, EXIT_USAGE = 2, EXIT_IO = 6 };
+enum { EXIT_OK = 0, EXIT_USAGE = 2, EXIT_IO = 6 };
 
 #ifndef WASL_VERSION
 #error "the build passes WASL_VERSION"
@@ -67,6 +69,7 @@ static const struct argp argp = {.options = option_list,
 struct adapter {
     struct config *config;
     struct identity *identity;
+    bool locked; /* the state folder is ours */
     struct loop *loop;
     void *zmq;
     struct connector **connectors;
@@ -91,6 +94,23 @@ static void front_status(void *arg, struct core_status *out)
 
 /* --- opening, in this order --- */
 
+/* Two adapters on one folder would each think the accepted checkpoint and the marks of begun operations
+ * theirs. The lock ends with the process. */
+static int lock_state(const char *folder, struct error *e)
+{
+    char *path = NULL;
+
+    BUG_ON(asprintf(&path, "%s/lock", folder) < 0);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int result = 0;
+    if (fd < 0)
+        result = error_set(e, ERROR_IO, "%s: %s", path, strerror(errno));
+    else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        result = error_set(e, ERROR_IO, "state folder %s: another wasl-adapter uses it", folder);
+    free(path);
+    return result;
+}
+
 static int open_state(const char *folder, struct error *e)
 {
     struct stat st;
@@ -99,7 +119,7 @@ static int open_state(const char *folder, struct error *e)
         return error_set(e, ERROR_IO, "state folder %s: %s", folder, strerror(errno));
     if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
         return error_set(e, ERROR_IO, "state folder %s: not a folder", folder);
-    return 0;
+    return lock_state(folder, e);
 }
 
 static int open_connectors(struct adapter *a, struct error *e)
@@ -190,10 +210,21 @@ static int announce(struct adapter *a, struct error *e)
     return result;
 }
 
+static void remove_announcement(const struct config *config)
+{
+    char *path = NULL;
+
+    BUG_ON(asprintf(&path, "%s/listeners", config->state) < 0);
+    unlink(path);
+    free(path);
+}
+
 static int open_all(struct adapter *a, struct error *e)
 {
     if (open_state(a->config->state, e) != 0)
         return -1;
+    a->locked = true;
+    remove_announcement(a->config);
     /* Signals are blocked before any thread is there to receive them. */
     a->loop = loop_new();
     if (loop_handle_signals(a->loop, NULL, NULL, e) != 0)
@@ -224,22 +255,13 @@ static void close_all(struct adapter *a)
     free(a->services);
 }
 
-static void remove_announcement(const struct config *config)
-{
-    char *path = NULL;
-
-    BUG_ON(asprintf(&path, "%s/listeners", config->state) < 0);
-    unlink(path);
-    free(path);
-}
-
 int main(int argc, char **argv)
 {
     struct options options = {0};
     struct adapter adapter = {0};
     struct faults faults = {0};
     struct error e = {0};
-    enum exit_code code = EXIT_USAGE;
+    int code = EXIT_USAGE;
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
@@ -261,13 +283,13 @@ int main(int argc, char **argv)
     }
 
     log_open("wasl-adapter", adapter.config->log_level);
-    remove_announcement(adapter.config);
     code = EXIT_IO;
     if (open_all(&adapter, &e) == 0 && loop_run(adapter.loop, &e) == 0)
         code = EXIT_OK;
     else
         log_error("stopped", "why=%s", e.text);
-    remove_announcement(adapter.config);
+    if (adapter.locked)
+        remove_announcement(adapter.config);
     close_all(&adapter);
     if (code == EXIT_OK)
         log_info("ended", "member=%s", adapter.config->member);
