@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from fresh import fresh_sandbox
 from helpers import CLIENT, MEN, MI, PERSON
 
 SECRET = "09876543210"
@@ -21,26 +22,20 @@ STATEMENTS = {
 
 
 @pytest.fixture(scope="module")
-def minimal(tmp_path_factory):
-    import conftest
-    from sandbox.cluster import Sandbox
-    path = conftest.folder()
-    try:
-        with Sandbox(path) as s:
-            operations = s.registry["members"][0]["subsystems"][0]["services"][0]["operations"]
-            operations += [{"code": f"case-{i}", "method": "GET", "path": "/case-%d/{iuc:IUC}" % i} for i in range(len(STATEMENTS))]
-            del s.registry["grants"][0]["operations"]
-            s.start_databases(20)
-            s.start_bus()
-            services = s.services("civil-status", civil="civil")
-            for i, (name, text) in enumerate(STATEMENTS.items()):
-                services[0]["sql"]["statements"].append({"operation": f"case-{i}", "text": text + " -- $1",
-                                                         "one": name != "an array", "parameters": []})
-            s.add_adapter(MI, ["civil"], services).start(s.bus)
-            s.add_adapter(MEN, ["enrolment"]).start(s.bus)
-            yield s
-    finally:
-        conftest.keep(path)
+def minimal():
+    with fresh_sandbox() as s:
+        operations = s.registry["members"][0]["subsystems"][0]["services"][0]["operations"]
+        operations += [{"code": f"case-{i}", "method": "GET", "path": "/case-%d/{iuc:IUC}" % i} for i in range(len(STATEMENTS))]
+        del s.registry["grants"][0]["operations"]
+        s.start_databases(20)
+        s.start_bus()
+        services = s.services("civil-status", civil="civil")
+        for i, (name, text) in enumerate(STATEMENTS.items()):
+            services[0]["sql"]["statements"].append({"operation": f"case-{i}", "text": text + " -- $1",
+                                                     "one": name != "an array", "parameters": []})
+        s.add_adapter(MI, ["civil"], services).start(s.bus)
+        s.add_adapter(MEN, ["enrolment"]).start(s.bus)
+        yield s
 
 
 @pytest.mark.parametrize("case", range(len(STATEMENTS)), ids=list(STATEMENTS))

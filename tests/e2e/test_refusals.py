@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from fresh import fresh_sandbox
 from helpers import (BENEFICIARY, CLIENT, PERSON, TYPE, ask_identity, assert_recorded, assert_refused, child_of,
                      entries_of, identity_request, ledger, play, sealing_public)
 from sandbox.cluster import MAS, MEN, MI
@@ -120,18 +121,12 @@ def test_a_provider_that_is_too_slow_is_timed_out_and_recorded(sandbox):
 # --- on the wire: a member played by hand says what no adapter would ---
 
 @pytest.fixture(scope="module")
-def wire(tmp_path_factory):
+def wire():
     """A bus without adapters; members are played by hand."""
-    import conftest
-    from sandbox.cluster import Sandbox
-    path = conftest.folder()
-    try:
-        with Sandbox(path) as s:
-            expired_grant(s.registry)
-            s.start_bus()
-            yield s
-    finally:
-        conftest.keep(path)
+    with fresh_sandbox() as s:
+        expired_grant(s.registry)
+        s.start_bus()
+        yield s
 
 
 @pytest.fixture

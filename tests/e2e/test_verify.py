@@ -4,27 +4,22 @@ import random
 
 import pytest
 
+from fresh import fresh_sandbox
 from helpers import MEN, ask_identity, child_of
 from sandbox.cluster import tool
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory):
+def copy():
     """A static copy of a ledger of some 300 entries, so that there is a full tile and a partial one."""
-    import conftest
-    from sandbox.cluster import Sandbox
-    path = conftest.folder()
-    try:
-        with Sandbox(path) as s:
-            s.start_first_exchange(households=20)
-            for person in (s.country.people * 5)[:140]:
-                assert ask_identity(s, person.iuc).status == 200
-            directory = path / "copy"
-            s.audit("tiles", directory)
-            s.vkey = s.pki.folder / "bus/ledger.vkey"
-            yield s, directory
-    finally:
-        conftest.keep(path)
+    with fresh_sandbox() as s:
+        s.start_first_exchange(households=20)
+        for person in (s.country.people * 5)[:140]:
+            assert ask_identity(s, person.iuc).status == 200
+        directory = s.folder / "copy"
+        s.audit("tiles", directory)
+        s.vkey = s.pki.folder / "bus/ledger.vkey"
+        yield s, directory
 
 
 def verify(s, directory, state="trail", *more):
