@@ -384,6 +384,32 @@ static void connections_are_kept_and_requests_on_them_do_not_mix(void **state)
     free(r);
 }
 
+static void broken_and_cut_requests_reach_nobody_and_leave_nothing(void **state)
+{
+    static const char *const broken[] = {
+        "GET " PERSON " HTTP/1.1\r\n" CLIENT "\r\n", /* no Host */
+        "GET " PERSON " HTTP/1.1\r\nHost: x\r\nno colon here\r\n\r\n",
+        "GET " PERSON " x HTTP/1.1\r\nHost: x\r\n" CLIENT "\r\n",
+        "POST " PERSON " HTTP/1.1\r\nHost: x\r\n" CLIENT "Content-Length: -1\r\n\r\n",
+        "POST " PERSON " HTTP/1.1\r\nHost: x\r\n" CLIENT "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST " PERSON " HTTP/1.1\r\nHost: x\r\n" CLIENT "Content-Length: 10\r\n\r\nabc",
+        "\r\n\r\n\r\n",
+    };
+
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        int fd = dial_unix(*state);
+        send_text(fd, broken[i]);
+        shutdown(fd, SHUT_WR);
+        char *r = receive(fd);
+        assert_int_not_equal(strncmp(r, "HTTP/1.1 200", 12), 0);
+        free(r);
+    }
+    assert_int_equal(atomic_load(&asked), 0);
+    char *r = get(dial_unix(*state), PERSON, CLIENT);
+    assert_int_equal(status_of(r), 200);
+    free(r);
+}
+
 static void a_full_core_is_said(void **state)
 {
     atomic_store(&full, true);
@@ -522,6 +548,7 @@ int main(void)
         TEST(a_chunked_body_is_bounded_too),
         TEST(an_announced_flood_is_refused_at_once),
         TEST(connections_are_kept_and_requests_on_them_do_not_mix),
+        TEST(broken_and_cut_requests_reach_nobody_and_leave_nothing),
         TEST(a_full_core_is_said),
         TEST(status_tells_counts),
         TEST(a_stopping_front_answers_what_is_open_and_takes_nothing_new),
