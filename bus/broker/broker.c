@@ -26,7 +26,6 @@
 #define RESULTS_A_TURN 256
 #define TICK           (250 * 1000ULL) /* microseconds */
 #define LAST_WORDS     (200 * 1000ULL) /* for BYE to leave before the socket closes */
-#define FILES_MOST     65536           /* descriptors: libzmq's sockets */
 
 struct broker {
     const struct config *config;
@@ -354,7 +353,7 @@ static bool key_is_known(void *arg, const uint8_t public_key[32])
 static int open_socket(struct broker *b, struct error *e, int *code)
 {
     b->context = zmq_ctx_new();
-    if (b->context == NULL || zmq_ctx_set(b->context, ZMQ_MAX_SOCKETS, FILES_MOST) != 0)
+    if (b->context == NULL)
         return error_set(e, ERROR_MEMORY, "ZeroMQ cannot be started: %s", zmq_strerror(zmq_errno()));
     b->zap = zap_start(b->context, key_is_known, b, e);
     if (b->zap == NULL)

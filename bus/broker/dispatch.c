@@ -204,8 +204,8 @@ static void log_refusal(const struct job *job)
     char id[37] = "-";
     if (m->form == REFUSAL_NONE)
         uuid_format(m->header.exchange_id, id);
-    log_info("refused", "member=%s exchange=%s reason=%s recorded=%s", job->member, id,
-             refusal_name((unsigned)m->answer), m->entry.len > 0 ? "yes" : "no");
+    log_info("refused", "member=%s exchange=%s reason=%s", job->member, id,
+             refusal_name((unsigned)m->answer));
 }
 
 static void finish_message(struct io *io, struct job *job)
@@ -214,7 +214,8 @@ static void finish_message(struct io *io, struct job *job)
     struct peer *peer = peers_find(io->peers, job->peer);
     peers_done(io->peers, peer, job->session, m->credit_messages, m->credit_bytes);
     if (m->answer != REFUSAL_NONE && !m->ended) {
-        log_refusal(job);
+        if (m->entry.len > 0)
+            log_refusal(job); /* those that are only counted have one line a second */
         if (session_of(peer, job) != NULL)
             say_refused(io, peer, m->form == REFUSAL_NONE ? m->header.exchange_id : NULL, m->leaf, m->answer,
                         &m->entry, &m->proof);

@@ -56,8 +56,11 @@ struct peer *peers_add(struct peers *peers, const uint8_t key[32], const char *m
     struct peer *peer = memory_zeroed(1, sizeof(*peer));
     memcpy(peer->key, key, sizeof(peer->key));
     snprintf(peer->member, sizeof(peer->member), "%s", member);
-    peer->requests.most = peer->responses.most = peers->limits->mailbox_messages;
-    peer->requests.most_bytes = peer->responses.most_bytes = peers->limits->mailbox_bytes;
+    /* Requests hold room, taken at the door, which bounds them: a mailbox that refused one would strand its
+     * exchange. */
+    peer->requests.most = peer->requests.most_bytes = UINT64_MAX;
+    peer->responses.most = peers->limits->mailbox_messages;
+    peer->responses.most_bytes = peers->limits->mailbox_bytes;
     peer->next = peers->first;
     peers->first = peer;
     map_put(peers->by_key, peer->key, peer);
