@@ -315,6 +315,22 @@ static void no_more_asks_are_taken_than_the_bound(void **state)
     assert_int_equal(w->answers, 1024);
 }
 
+static void asks_under_way_count_against_the_bound_too(void **state)
+{
+    struct world *w = *state;
+    w->bus.hold_keys = true; /* they wait for the day key */
+    world_start(w, MEN);
+    world_link(w, MEN);
+    for (int i = 0; i < 1024; i++)
+        assert_true(core_ask(w->core[MEN], world_ask_new(w, "01234567890")));
+    for (int i = 0; i < 10; i++)
+        world_settle(w); /* the queue between the threads is empty now */
+    struct ask *ask = world_ask_new(w, "01234567890");
+    assert_false(core_ask(w->core[MEN], ask));
+    ask_free(ask);
+    assert_int_equal(w->answers, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -337,6 +353,7 @@ int main(void)
         TEST(a_newer_registry_that_the_entry_names_is_fetched_before_judging),
         TEST(a_notice_brings_the_new_registry_and_an_older_one_is_never_taken),
         TEST(no_more_asks_are_taken_than_the_bound),
+        TEST(asks_under_way_count_against_the_bound_too),
     };
     int result = cmocka_run_group_tests_name("core-exchange", tests, NULL, NULL);
     country_end();

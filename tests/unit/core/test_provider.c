@@ -302,6 +302,21 @@ static void a_body_that_is_not_the_one_signed_is_refused(void **state)
     assert_int_equal(hand_bus_find(&w->bus, MI, MESSAGE_RESPONSE)->header.outcome, REFUSAL_BAD_SEAL);
 }
 
+static void a_list_of_slots_that_is_not_the_one_signed_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct hand_message *m = world_request(w, &plain);
+    struct hand_delivery d;
+    hand_bus_admit(&w->bus, m);
+    hand_delivery_make(&w->bus, m, &d);
+    d.slot_hashes[1][0] = 1; /* our own slot and the body still open */
+    d.slot_count = 2;
+    send(w, &d);
+    world_run(w, answered);
+    assert_int_equal(hand_bus_find(&w->bus, MI, MESSAGE_RESPONSE)->header.outcome, REFUSAL_BAD_SEAL);
+    assert_int_equal(w->system.calls, 0);
+}
+
 static void a_body_sealed_to_another_key_is_refused(void **state)
 {
     struct world_request r = plain;
@@ -471,6 +486,7 @@ int main(void)
         TEST(a_request_from_the_future_is_refused),
         TEST(a_request_that_lives_too_long_is_refused),
         TEST(a_body_that_is_not_the_one_signed_is_refused),
+        TEST(a_list_of_slots_that_is_not_the_one_signed_is_refused),
         TEST(a_body_sealed_to_another_key_is_refused),
         TEST(no_grant_no_answer),
         TEST(another_operation_than_the_header_names_is_refused),
