@@ -80,7 +80,8 @@ int exchange_add(struct ledger *ledger, const uint8_t id[ID], const struct excha
 {
     uint8_t key[8];
 
-    if (exchange_change(ledger, id, exchange, e) != 0 || put_expiry(ledger, exchange->expires, id, e) != 0)
+    if (exchange_change(ledger, id, exchange, e) != 0 ||
+        put_expiry(ledger, exchange->expires + REMEMBERED_PAST_EXPIRY, id, e) != 0)
         return -1;
     if (exchange->state != EXCHANGE_OPEN)
         return 0;

@@ -7,13 +7,15 @@
 
 #include <pthread.h>
 
-#define LEDGER_FORMAT    1
-#define CHECKPOINTS_KEPT 256                   /* notes of recent checkpoints */
-#define CLEANED_AT_ONCE  512                   /* rows of the replay index let go of in one batch */
-#define QUOTAS_AT_ONCE   64                    /* rows of past days let go of in one batch */
-#define OPEN_PAST_EXPIRY (60 * MICROSECONDS)   /* an open exchange is looked at again after that */
-#define QUOTA_ZONE       (3600 * MICROSECONDS) /* quotas are counted by days in UTC+1 */
-#define NOT_YET          UINT64_MAX
+#define LEDGER_FORMAT          1
+#define CHECKPOINTS_KEPT       256                 /* notes of recent checkpoints */
+#define CLEANED_AT_ONCE        512                 /* rows of the replay index let go of in one batch */
+#define QUOTAS_AT_ONCE         64                  /* rows of past days let go of in one batch */
+#define OPEN_PAST_EXPIRY       (60 * MICROSECONDS) /* an open exchange is looked at again after that */
+#define SEEN_ROOTS             1024
+#define REMEMBERED_PAST_EXPIRY (300 * MICROSECONDS)  /* an ended one is let go of */
+#define QUOTA_ZONE             (3600 * MICROSECONDS) /* quotas are counted by days in UTC+1 */
+#define NOT_YET                UINT64_MAX
 
 enum ledger_table {
     TABLE_META,
@@ -48,6 +50,10 @@ struct ledger {
     uint64_t registry_version;
     uint8_t registry_hash[HASH_SIZE];
     struct buffer scratch;
+    struct {
+        uint64_t size; /* 0: empty */
+        uint8_t root[HASH_SIZE];
+    } seen[SEEN_ROOTS]; /* roots of sizes on disk that members have named, by size modulo this */
 
     /* Everybody's. */
     pthread_mutex_t lock;

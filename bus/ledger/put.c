@@ -185,6 +185,42 @@ static int lacks_subject_key(struct ledger *ledger, const struct header *header,
     return found < 0 ? -1 : found == 0;
 }
 
+/* Is what the signer says it has seen an earlier state of this ledger? 1, 0, -1. Who lies about it is stopped
+ * here: the peer would take the pair for a split view of the bus's making, and stand still. */
+static int seen_is_ours(struct ledger *ledger, const struct header *header, struct error *e)
+{
+    uint8_t root[HASH_SIZE];
+
+    if (header->seen_size == 0)
+        return 1;
+    if (header->seen_size > ledger->checkpoint.size) /* only what is on disk was ever given out */
+        return 0;
+    const size_t place = header->seen_size % SEEN_ROOTS;
+    if (ledger->seen[place].size != header->seen_size) {
+        if (tree_root(ledger->tree, header->seen_size, root, e) != 0)
+            return -1;
+        ledger->seen[place].size = header->seen_size;
+        memcpy(ledger->seen[place].root, root, HASH_SIZE);
+    }
+    return memcmp(ledger->seen[place].root, header->seen_root, HASH_SIZE) == 0;
+}
+
+/* What stands in this ledger against a message of either kind; REFUSAL_NONE. -1 with e set. */
+static int judge_by_ledger(struct ledger *ledger, const struct header *header, enum refusal *reason,
+                           struct error *e)
+{
+    int ours = seen_is_ours(ledger, header, e);
+    int lacks = ours == 1 ? lacks_subject_key(ledger, header, e) : 0;
+
+    if (ours < 0 || lacks < 0)
+        return -1;
+    if (ours == 0)
+        *reason = REFUSAL_INCONSISTENT;
+    else if (lacks == 1)
+        *reason = REFUSAL_SUBJECT_KEY_MISSING;
+    return 0;
+}
+
 /* What this ledger itself finds against a message that opens an exchange; REFUSAL_NONE. -1 with e set. */
 static int judge_opening(struct ledger *ledger, const struct ledger_message *message, enum refusal *reason,
                          struct error *e)
@@ -198,14 +234,9 @@ static int judge_opening(struct ledger *ledger, const struct ledger_message *mes
         *reason = REFUSAL_EXPIRED;
         return 0;
     }
-    int lacks = lacks_subject_key(ledger, header, e);
-    if (lacks < 0)
+    if (judge_by_ledger(ledger, header, reason, e) != 0)
         return -1;
-    if (lacks == 1) {
-        *reason = REFUSAL_SUBJECT_KEY_MISSING;
-        return 0;
-    }
-    if (header->kind == MESSAGE_REQUEST && message->quota_key != NULL) {
+    if (*reason == REFUSAL_NONE && header->kind == MESSAGE_REQUEST && message->quota_key != NULL) {
         int counted =
             quota_take(ledger, message->quota_key, ledger_next_time(ledger), message->quota_per_day, e);
         if (counted < 0)
@@ -303,13 +334,8 @@ static int put_response(struct ledger *ledger, const struct ledger_message *mess
         }
     }
     enum refusal reason = message->reason;
-    if (reason == REFUSAL_NONE) {
-        int lacks = lacks_subject_key(ledger, header, e);
-        if (lacks < 0)
-            return fail(ledger);
-        if (lacks == 1)
-            reason = REFUSAL_SUBJECT_KEY_MISSING;
-    }
+    if (reason == REFUSAL_NONE && judge_by_ledger(ledger, header, &reason, e) != 0)
+        return fail(ledger);
     /* The exchange stays open: the provider may send a good one, and else the bus ends it. */
     if (reason != REFUSAL_NONE)
         return put_refused(ledger, message, reason, result, e);

@@ -10,7 +10,7 @@ from helpers import (BENEFICIARY, CLIENT, PERSON, TYPE, ask_identity, assert_rec
 from sandbox.cluster import MAS, MEN, MI
 from sandbox.demo import expired_grant
 from sandbox.pki import Pki
-from waslpy import envelope, proto
+from waslpy import envelope, proto, tlog
 from waslpy.envelope import Signer
 
 
@@ -289,3 +289,16 @@ def test_an_expired_certificate_is_refused(sandbox):
     exchange = identity_request(s, member)
     refused(s, member, exchange, "certificate_expired")
     member.close()
+
+
+def test_a_seen_checkpoint_that_is_not_of_this_ledger_is_refused_so_that_no_peer_stops_for_a_lie(wire, men):
+    provider = play(wire, MI, "civil")
+    assert provider.hello().name == "WELCOME"
+    size = len(ledger(wire))
+    refused(wire, men, identity_request(wire, men, seen_size=size, seen_root=os.urandom(32)), "inconsistent")
+    refused(wire, men, identity_request(wire, men, seen_size=1 << 40, seen_root=os.urandom(32)), "inconsistent")
+    assert provider.receive("DELIVER", timeout=0.5) is None
+    checkpoint = tlog.checkpoint_open(wire.bus.get("/checkpoint")[1], wire.pki.text("bus/ledger.vkey"))
+    men.submit(identity_request(wire, men, seen_size=checkpoint.size, seen_root=checkpoint.root))
+    assert provider.receive("DELIVER") is not None
+    provider.close()

@@ -14,7 +14,8 @@ def terminals(entries):
     for e in entries:
         context = proto.envelope.Context.FromString(e.context) if e.context else None
         exchange = context.exchange_id if context else e.exchange_id
-        if e.type in (TYPE.TIMED_OUT, TYPE.INTERRUPTED, TYPE.REFUSED) and exchange:
+        if e.type in (TYPE.TIMED_OUT, TYPE.INTERRUPTED) or e.type == TYPE.REFUSED and exchange and (
+                context is None or context.kind != proto.envelope.RESPONSE):  # a refused response ends nothing
             out[exchange].append(TYPE.Name(e.type))
         elif e.type == TYPE.ADMITTED and context.kind == proto.envelope.RESPONSE:
             out[exchange].append("RESPONSE")

@@ -3,7 +3,7 @@ import os
 import random
 import time
 
-from helpers import MEN
+from helpers import TYPE
 from test_terminal import terminals
 from waslpy import proto, tlog
 from witness import Load, compare, echo_registry, raw_entries
@@ -44,7 +44,9 @@ def test_a_message_that_left_the_bus_is_in_the_ledger_after_any_kill(sandbox):
         print(f"{count} messages with receipts compared, {size} entries, {len(load.answered)} answered, {len(load.refused)} refused")
         assert count > KILLS and len(load.answered) >= 20
         many = {k: v for k, v in terminals([proto.ledger.Entry.FromString(e) for e in raw_entries(s)]).items() if len(v) != 1}
-        assert not many, many
+        assert not many, {k.hex(): [(TYPE.Name(e.type), e.reason, c.kind) for e in map(proto.ledger.Entry.FromString, raw_entries(s))
+                                    for c in [proto.envelope.Context.FromString(e.context)] if (c.exchange_id or e.exchange_id) == k]
+                          for k in many}
         for adapter in s.adapters.values():
             assert adapter.status()["trouble"] is None
         result = s.audit("verify", "--key", s.pki.folder / "bus/ledger.vkey", "--state", s.folder / "trail", check=False)
