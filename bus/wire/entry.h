@@ -9,20 +9,20 @@
 #define NOTE_WORDS_MOST 4096 /* bytes of an entry's note */
 
 enum entry_type { /* = EntryType of ledger.proto */
-    ENTRY_ADMITTED = 1,
-    ENTRY_REFUSED,
-    ENTRY_TIMED_OUT,
-    ENTRY_INTERRUPTED,
-    ENTRY_LATE,
-    ENTRY_DELIVERED,
-    ENTRY_SKIPPED,
-    ENTRY_EXPIRED,
-    ENTRY_DESTROYED,
-    ENTRY_SUBJECT_KEY,
-    ENTRY_REGISTRY,
-    ENTRY_SEARCH,
-    ENTRY_ADMINISTRATION,
-    ENTRY_FILL,
+                  ENTRY_ADMITTED = 1,
+                  ENTRY_REFUSED,
+                  ENTRY_TIMED_OUT,
+                  ENTRY_INTERRUPTED,
+                  ENTRY_LATE,
+                  ENTRY_DELIVERED,
+                  ENTRY_SKIPPED,
+                  ENTRY_EXPIRED,
+                  ENTRY_DESTROYED,
+                  ENTRY_SUBJECT_KEY,
+                  ENTRY_REGISTRY,
+                  ENTRY_SEARCH,
+                  ENTRY_ADMINISTRATION,
+                  ENTRY_FILL,
 };
 const char *entry_type_name(unsigned type); /* "admitted", "refused", ... ; "unknown" */
 
@@ -47,8 +47,8 @@ struct entry {
     struct bytes note;
 };
 void entry_encode(const struct entry *entry, struct buffer *out);
-/* Strict. The views point into memory owned by *hold, which the caller frees with entry_release. False: not an entry of a
- * version we know. Unknown types are decoded and kept (shown, never skipped). */
+/* Strict. The views point into memory owned by *hold, which the caller frees with entry_release. False: not
+ * an entry of a version we know. Unknown types are decoded and kept (shown, never skipped). */
 struct entry_hold {
     void *message, *arena;
 };
@@ -56,9 +56,10 @@ bool entry_decode(struct bytes data, struct entry *out, struct entry_hold *hold)
 void entry_release(struct entry_hold *hold);
 
 /*
- * A receipt: the entry of type `type` is in the ledger of one of these keys. REFUSAL_NONE and *entry, *checkpoint set, or NO_RECEIPT. With
- * leaf not NULL the entry must hold exactly that message (leaf hash of its context and body, or, for an entry that can do
- * without a header, its `leaf`). type 0: any type. After a refusal there is nothing to release.
+ * A receipt: the entry of type `type` is in the ledger of one of these keys. REFUSAL_NONE and *entry,
+ * *checkpoint set, or NO_RECEIPT. With leaf not NULL the entry must hold exactly that message (leaf hash of
+ * its context and body, or, for an entry that can do without a header, its `leaf`). type 0: any type. After a
+ * refusal there is nothing to release.
  */
 enum refusal receipt_check(struct bytes entry_bytes, struct bytes proof, unsigned type, const uint8_t *leaf,
                            const struct note_verifier *keys, size_t key_count, struct entry *entry,

@@ -7,18 +7,18 @@
 #include "registry/identifier.h"
 
 #define HEADER_VERSION 1
-#define CONTEXT_MOST 1024
-#define BODY_MOST 256
+#define CONTEXT_MOST   1024
+#define BODY_MOST      256
 
 enum message_kind { /* = Kind of envelope.proto */
-    MESSAGE_REQUEST = 1,
-    MESSAGE_RESPONSE,
-    MESSAGE_DOCUMENT,
-    MESSAGE_EVENT,
-    MESSAGE_DELIVERY,
-    MESSAGE_SKIP,
-    MESSAGE_SUBJECT_KEY,
-    MESSAGE_REFUSAL,
+                    MESSAGE_REQUEST = 1,
+                    MESSAGE_RESPONSE,
+                    MESSAGE_DOCUMENT,
+                    MESSAGE_EVENT,
+                    MESSAGE_DELIVERY,
+                    MESSAGE_SKIP,
+                    MESSAGE_SUBJECT_KEY,
+                    MESSAGE_REFUSAL,
 };
 const char *message_kind_name(unsigned kind); /* "request", ... */
 
@@ -61,14 +61,15 @@ struct header {
 };
 
 void header_encode_context(const struct header *header, struct buffer *out); /* appends */
-void header_encode_body(const struct header *header, struct buffer *out);    /* appends nothing when !has_body */
-/* Strict; also checks what each kind must and must not have (proto/README.md, "Fields by kind"). REFUSAL_NONE, MALFORMED,
- * UNSUPPORTED_VERSION. On a refusal `out` holds nothing to rely on. */
+void header_encode_body(const struct header *header, struct buffer *out); /* appends nothing when !has_body */
+/* Strict; also checks what each kind must and must not have (proto/README.md, "Fields by kind").
+ * REFUSAL_NONE, MALFORMED, UNSUPPORTED_VERSION. On a refusal `out` holds nothing to rely on. */
 enum refusal header_decode(struct bytes context, struct bytes body, struct header *out);
-/* "TN/GOV/MI/civil/person" from provider and service; out has room for IDENTIFIER_MOST + CODE_MOST + 2. Empty service:
- * the provider alone. */
+/* "TN/GOV/MI/civil/person" from provider and service; out has room for IDENTIFIER_MOST + CODE_MOST + 2. Empty
+ * service: the provider alone. */
 void header_service_id(const struct header *header, char *out);
-/* Member (first three parts) that must have signed: the consumer, or for a response or delivery the provider. */
+/* Member (first three parts) that must have signed: the consumer, or for a response or delivery the provider.
+ */
 struct bytes header_signer(const struct header *header);
 
 #endif
