@@ -360,3 +360,92 @@ unsigned desk_entries(struct desk *d, const uint8_t exchange_id[16], unsigned ty
     }
     return count;
 }
+
+/* --- what tests ask --- */
+
+/* REFUSED's reason; 0 when none came. */
+unsigned desk_refused(struct desk *d, int m, uint8_t connection, bool *recorded)
+{
+    struct sent *s = desk_take(d, m, connection, VERB_REFUSED);
+    if (s == NULL)
+        return 0;
+    struct strict_message hold;
+    assert_true(strict_unpack(&wasl__v1__refused__descriptor, buffer_bytes(&s->message), &hold));
+    const Wasl__V1__Refused *r = hold.message;
+    unsigned reason = r->reason;
+    if (recorded != NULL)
+        *recorded = r->entry.len > 0;
+    strict_free(&hold);
+    sent_free(s);
+    return reason;
+}
+
+unsigned desk_bye(struct desk *d, int m, uint8_t connection)
+{
+    struct sent *s = desk_take(d, m, connection, VERB_BYE);
+    assert_non_null(s);
+    struct strict_message hold;
+    assert_true(strict_unpack(&wasl__v1__bye__descriptor, buffer_bytes(&s->message), &hold));
+    unsigned reason = ((const Wasl__V1__Bye *)hold.message)->reason;
+    strict_free(&hold);
+    sent_free(s);
+    return reason;
+}
+
+void assert_receipt(struct bytes entry_bytes, struct bytes proof, unsigned type, const uint8_t *leaf)
+{
+    struct entry entry;
+    struct entry_hold hold;
+    struct checkpoint checkpoint;
+    assert_int_equal(receipt_check(entry_bytes, proof, type, leaf, &country()->ledger.verifier, 1, &entry,
+                                   &hold, &checkpoint),
+                     REFUSAL_NONE);
+    entry_release(&hold);
+}
+
+void assert_delivered(const struct sent *s, const struct letter *l, const struct letter *request)
+{
+    struct strict_message hold;
+    assert_true(strict_unpack(&wasl__v1__deliver__descriptor, buffer_bytes(&s->message), &hold));
+    const Wasl__V1__Deliver *m = hold.message;
+    assert_receipt(strict_bytes(m->entry), strict_bytes(m->proof), ENTRY_ADMITTED, l->leaf);
+    if (request != NULL)
+        assert_receipt(strict_bytes(m->request_entry), strict_bytes(m->request_proof), ENTRY_ADMITTED,
+                       request->leaf);
+    assert_true(bytes_equal(strict_bytes(m->slot), buffer_bytes(&l->sealed.slots[0])));
+    assert_true(bytes_equal(buffer_bytes(&s->payload), buffer_bytes(&l->sealed.chunks[0])));
+    strict_free(&hold);
+}
+
+struct desk *desk_linked(void)
+{
+    struct desk *d = desk_open();
+    desk_hello(d, MEN, 1, 1, 64);
+    desk_hello(d, MI, 1, 1, 64);
+    return d;
+}
+
+void desk_ask(struct desk *d, struct letter *request)
+{
+    letter_request(request, 100);
+    desk_submit(d, MEN, 1, request);
+    desk_settle(d);
+}
+
+/* HELLO with a checkpoint; settles. */
+void desk_hello_with(struct desk *d, int m, uint8_t connection, const struct buffer *checkpoint)
+{
+    uint8_t session[16] = {connection, 9};
+    struct buffer der = {0};
+    chain_der(country()->chain[m], &der);
+    ProtobufCBinaryData certificate = strict_field(buffer_bytes(&der));
+    Wasl__V1__Hello hello = WASL__V1__HELLO__INIT;
+    hello.version_min = hello.version_max = 1;
+    hello.session = strict_field(bytes_make(session, 16));
+    hello.n_certificate = 1;
+    hello.certificate = &certificate;
+    hello.checkpoint = strict_field(buffer_bytes(checkpoint));
+    desk_say(d, m, connection, VERB_HELLO, &hello.base, nothing);
+    buffer_free(&der);
+    desk_settle(d);
+}

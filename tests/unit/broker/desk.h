@@ -72,4 +72,22 @@ void desk_submit(struct desk *desk, int m, uint8_t connection, const struct lett
 unsigned desk_entries(struct desk *desk, const uint8_t exchange_id[16], unsigned type);
 uint64_t desk_size(struct desk *desk);
 
+/* Demand a message of that verb to a connection; or that there is none. They name the desk `d`. */
+#define AWAIT(name, verb, m, connection)                                                                     \
+    struct sent *name = desk_take(d, m, connection, verb);                                                   \
+    assert_non_null(name)
+#define NOT_SENT(verb, m, connection) assert_null(desk_take(d, m, connection, verb))
+/* Reason of the next REFUSED (0: none came), and whether it brought its entry; reason of the BYE that must
+ * have come. */
+unsigned desk_refused(struct desk *d, int m, uint8_t connection, bool *recorded);
+unsigned desk_bye(struct desk *d, int m, uint8_t connection);
+void assert_receipt(struct bytes entry_bytes, struct bytes proof, unsigned type, const uint8_t *leaf);
+/* The DELIVER holds this message with its receipt, and that of the request that it answers. */
+void assert_delivered(const struct sent *s, const struct letter *l, const struct letter *request);
+/* MEN and MI, each on its connection 1. */
+struct desk *desk_linked(void);
+void desk_ask(struct desk *d, struct letter *request); /* makes a request, submits it as MEN, settles */
+/* HELLO with a checkpoint; settles. */
+void desk_hello_with(struct desk *d, int m, uint8_t connection, const struct buffer *checkpoint);
+
 #endif
