@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+size_t desk_ledger_bytes = 64 << 20;
+
 static const struct bytes nothing = {(const uint8_t *)"", 0};
 
 /* --- the bus --- */
@@ -83,7 +85,7 @@ struct desk *desk_open_on(const char *state, const struct note_signer *signer)
     snprintf(folder, sizeof(folder), "%s/trust", state);
     d->truststore = must(truststore_open(folder, &e), &e);
     snprintf(folder, sizeof(folder), "%s/ledger", state);
-    const struct ledger_options ledger = {folder, 64 << 20, signer, true};
+    const struct ledger_options ledger = {folder, desk_ledger_bytes, signer, true};
     d->ledger = must(ledger_open(&ledger, &e), &e);
     char vault[128];
     snprintf(vault, sizeof(vault), "%s/vault", state);
@@ -300,6 +302,20 @@ void letter_subject_key(struct letter *l)
     l->header.created = clock_wall();
     l->header.expires = l->header.created + 30 * MICROSECONDS;
     letter_seal(l, MEN, MEMBERS, 32);
+}
+
+void letter_refusal(struct letter *l)
+{
+    letter_request(l, 0);
+    l->header.kind = MESSAGE_REFUSAL;
+    l->header.outcome = REFUSAL_SUBJECT_DIGITS;
+    l->header.has_body = false;
+    envelope_free(&l->envelope);
+    sealed_free(&l->sealed);
+    memset(&l->sealed, 0, sizeof(l->sealed));
+    header_encode_context(&l->header, &l->envelope.context);
+    assert_int_equal(envelope_sign(country()->signer[MEN], "TN", &l->envelope, 1, NULL), 0);
+    envelope_leaf(buffer_bytes(&l->envelope.context), nothing, l->leaf);
 }
 
 void letter_free(struct letter *l)

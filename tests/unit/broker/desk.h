@@ -34,7 +34,8 @@ struct desk {
     bool blocked;              /* the socket takes nothing */
 };
 
-struct desk *desk_open(void);                                                   /* on a fresh folder */
+extern size_t desk_ledger_bytes; /* of the next desk's ledger */
+struct desk *desk_open(void);    /* on a fresh folder */
 struct desk *desk_open_on(const char *state, const struct note_signer *signer); /* on that one */
 void desk_close(struct desk *desk); /* as after SIGKILL, but without leaks: no end is written */
 
@@ -63,6 +64,7 @@ struct letter {
 void letter_request(struct letter *letter, size_t body); /* MEN asks MI */
 void letter_response(struct letter *letter, const struct letter *request, size_t body);
 void letter_subject_key(struct letter *letter); /* MEN's */
+void letter_refusal(struct letter *letter);     /* MEN reports that it refused by itself */
 void letter_seal(struct letter *letter, int signer, int receiver,
                  size_t body); /* after a change of the header */
 void letter_free(struct letter *letter);

@@ -110,6 +110,45 @@ static void a_day_key_is_kept_and_then_pseudonyms_are_admitted(void **state)
     desk_close(d);
 }
 
+static void a_nearly_full_disk_refuses_without_writing_and_still_ends_what_is_open(void **state)
+{
+    (void)state;
+    desk_ledger_bytes = 2 << 20;
+    struct desk *d = desk_linked();
+    struct letter open, answer, k;
+    desk_ask(d, &open);
+    letter_response(&answer, &open, 10);
+    for (int i = 0; atomic_load(&d->status.trouble) == NULL && i < 200; i++) {
+        for (int j = 0; j < 32; j++) {
+            letter_refusal(&k);
+            desk_submit(d, MEN, 1, &k);
+            letter_free(&k);
+        }
+        desk_settle(d);
+        peers_tick(d->io.peers, d->io.now, d->io.monotonic); /* its credit comes back */
+    }
+    assert_non_null(atomic_load(&d->status.trouble));
+    sent_free(desk_take(d, MEN, 1, VERB_PONG));
+    uint64_t size = desk_size(d);
+    letter_request(&k, 10);
+    desk_submit(d, MEN, 1, &k);
+    desk_settle(d);
+    bool recorded;
+    assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_DISK_FULL);
+    assert_false(recorded);
+    assert_int_equal(desk_size(d), size);
+    desk_submit(d, MI, 1, &answer);
+    desk_settle(d);
+    AWAIT(answered, VERB_DELIVER, MEN, 1);
+    assert_int_equal(desk_size(d), size + 1);
+    sent_free(answered);
+    letter_free(&k);
+    letter_free(&open);
+    letter_free(&answer);
+    desk_close(d);
+    desk_ledger_bytes = 64 << 20;
+}
+
 static void a_full_vault_refuses_day_keys_and_nothing_else(void **state)
 {
     (void)state;
@@ -165,15 +204,7 @@ static void a_reported_refusal_is_recorded_and_gets_a_receipt(void **state)
     struct desk *d = desk_open();
     struct letter r;
     desk_hello(d, MEN, 1, 1, 64);
-    letter_request(&r, 0);
-    r.header.kind = MESSAGE_REFUSAL;
-    r.header.outcome = REFUSAL_SUBJECT_DIGITS;
-    r.header.has_body = false;
-    envelope_free(&r.envelope);
-    sealed_free(&r.sealed);
-    memset(&r.sealed, 0, sizeof(r.sealed));
-    header_encode_context(&r.header, &r.envelope.context);
-    assert_int_equal(envelope_sign(country()->signer[MEN], "TN", &r.envelope, 1, NULL), 0);
+    letter_refusal(&r);
     desk_submit(d, MEN, 1, &r);
     desk_submit(d, MEN, 1, &r); /* sent again: the same receipt */
     desk_settle(d);
@@ -296,6 +327,7 @@ int main(void)
         cmocka_unit_test(a_grant_that_does_not_exist_is_refused_before_the_provider_is_looked_for),
         cmocka_unit_test(each_step_of_admission_has_its_own_code),
         cmocka_unit_test(a_day_key_is_kept_and_then_pseudonyms_are_admitted),
+        cmocka_unit_test(a_nearly_full_disk_refuses_without_writing_and_still_ends_what_is_open),
         cmocka_unit_test(a_full_vault_refuses_day_keys_and_nothing_else),
         cmocka_unit_test(what_a_crash_left_in_the_vault_without_an_entry_is_destroyed),
         cmocka_unit_test(a_reported_refusal_is_recorded_and_gets_a_receipt),
