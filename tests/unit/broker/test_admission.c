@@ -155,7 +155,12 @@ static void a_full_vault_refuses_day_keys_and_nothing_else(void **state)
     struct desk *d = desk_linked();
     struct letter l;
     unsigned reason = 0, kept = 0;
-    for (; reason == 0 && kept < 5000; kept++) {
+    for (; reason == 0 && kept < 500; kept++) {
+        for (int same_batch = 0; same_batch < 15; same_batch++) {
+            letter_subject_key(&l);
+            desk_submit(d, MEN, 1, &l);
+            letter_free(&l);
+        }
         letter_subject_key(&l);
         desk_submit(d, MEN, 1, &l);
         desk_settle(d);
@@ -168,7 +173,7 @@ static void a_full_vault_refuses_day_keys_and_nothing_else(void **state)
         letter_free(&l);
     }
     assert_int_equal(reason, REFUSAL_DISK_FULL);
-    assert_true(kept > 10);
+    assert_true(kept > 1);
     desk_ask(d, &l);
     AWAIT(delivered, VERB_DELIVER, MI, 1);
     sent_free(delivered);
