@@ -1,6 +1,7 @@
 #include "connectors/sqlparameter.h"
 #include "base/clock.h"
-#include "connectors/percent.h"
+#include "base/percent.h"
+#include "base/utf8.h"
 #include "connectors/sqltype.h"
 #include <errno.h>
 #include <jansson.h>

@@ -1,5 +1,5 @@
 #include "connectors/sqlrow.h"
-#include "connectors/percent.h"
+#include "base/utf8.h"
 #include "connectors/sqltype.h"
 #include <jansson.h>
 #include <stdlib.h>

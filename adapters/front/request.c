@@ -1,5 +1,5 @@
 #include "front/request.h"
-#include "connectors/percent.h"
+#include "base/utf8.h"
 #include "front/fields.h"
 #include "front/requesthash.h"
 #include "front/uri.h"

@@ -1,5 +1,6 @@
 #include "front/uri.h"
-#include "connectors/percent.h"
+#include "base/percent.h"
+#include "base/utf8.h"
 #include <string.h>
 
 #define PREFIX    "/r1/"

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "error.h"
+#include "utf8.h"
 
 #define LINE_MOST  4096
 #define VALUE_MOST 1024
@@ -36,30 +37,12 @@ static void put(struct line *line, const char *text, size_t len)
     line->len += len;
 }
 
-/* Length of the well-formed and harmless UTF-8 sequence at p, or 0. Control characters, line separators and
- * the marks that turn the direction of writing could make a line look like another one: they are escaped. */
+/* Length of the character at the front that may stand in a value as it is, or 0: it is escaped. */
 static size_t harmless(const char *text, size_t len)
 {
-    const uint8_t *p = (const uint8_t *)text;
-    if (p[0] < 0x80)
-        return p[0] >= 0x20 && p[0] != 0x7f && p[0] != '"' && p[0] != '\\' ? 1 : 0;
-    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
-               : p[0] >= 0xe0 && p[0] <= 0xef ? 3
-               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
-                                              : 0;
-    if (n == 0 || n > len)
-        return 0;
-    uint32_t c = p[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3fu);
-    }
-    bool overlong = (n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff));
-    bool surrogate = c >= 0xd800 && c <= 0xdfff;
-    bool control = c < 0xa0 || c == 0x061c || (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-                   (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-    return overlong || surrogate || control ? 0 : n;
+    uint32_t point;
+    size_t n = utf8_character(bytes_make(text, len), &point);
+    return n > 0 && utf8_harmless(point) && point != '"' && point != '\\' ? n : 0;
 }
 
 static void put_value(struct line *line, const char *value, size_t len)

@@ -1,5 +1,6 @@
 #include "registry/operation.h"
 
+#include "base/utf8.h"
 #include "registry/template.h"
 
 #include <string.h>
@@ -55,29 +56,14 @@ static bool path_unambiguous(struct bytes path)
     return true;
 }
 
-/* RFC 3629, without C0 and C1 controls. */
-static bool text_valid(const uint8_t *p, size_t len)
+/* UTF-8 without C0 and C1 controls. */
+static bool text_valid(struct bytes text)
 {
-    for (size_t i = 0; i < len;) {
-        uint32_t c = p[i];
-        size_t more = c < 0x80                ? 0
-                      : c >= 0xc2 && c < 0xe0 ? 1
-                      : c >= 0xe0 && c < 0xf0 ? 2
-                      : c >= 0xf0 && c < 0xf5 ? 3
-                                              : 4;
-        if (more == 4 || len - i <= more)
+    uint32_t c;
+    for (size_t i = 0, n; i < text.len; i += n) {
+        n = utf8_character(bytes_make(text.data + i, text.len - i), &c);
+        if (n == 0 || c < 0x20 || (c >= 0x7f && c <= 0x9f))
             return false;
-        c &= more == 0 ? 0x7f : 0x3fu >> more;
-        for (size_t k = 1; k <= more; k++) {
-            if ((p[i + k] & 0xc0) != 0x80)
-                return false;
-            c = (c << 6) | (p[i + k] & 0x3f);
-        }
-        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-        if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || c < 0x20 ||
-            (c >= 0x7f && c <= 0x9f))
-            return false;
-        i += more + 1;
     }
     return true;
 }
@@ -102,7 +88,7 @@ static bool decode(struct bytes segment, char *out, size_t room, size_t *out_len
     }
     out[len] = 0;
     *out_len = len;
-    return text_valid((const uint8_t *)out, len);
+    return text_valid(bytes_make(out, len));
 }
 
 /* Does the path have the template's form: as many segments, the same literals? */

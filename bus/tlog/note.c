@@ -1,6 +1,7 @@
 #include "tlog/note.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "crypto/hash.h"
 
 #include <errno.h>
@@ -238,40 +239,10 @@ void note_sign(const struct note_signer *signer, struct bytes text, uint64_t tim
 /* Well-formed UTF-8 without control characters other than LF: what people are shown is what was signed. */
 static bool text_clean(struct bytes text)
 {
-    for (size_t i = 0; i < text.len;) {
-        uint8_t c = text.data[i];
-        size_t more;
-        uint32_t point, least;
-
-        if (c < 0x80) {
-            if ((c < 0x20 && c != '\n') || c == 0x7f)
-                return false;
-            i++;
-            continue;
-        }
-        if ((c & 0xe0) == 0xc0) {
-            more = 1, point = c & 0x1f, least = 0x80;
-        } else if ((c & 0xf0) == 0xe0) {
-            more = 2, point = c & 0x0f, least = 0x800;
-        } else if ((c & 0xf8) == 0xf0) {
-            more = 3, point = c & 0x07, least = 0x10000;
-        } else {
+    for (size_t i = 0; i < text.len; i++)
+        if ((text.data[i] < 0x20 && text.data[i] != '\n') || text.data[i] == 0x7f)
             return false;
-        }
-        if (text.len - i <= more)
-            return false;
-        for (size_t j = 1; j <= more; j++) {
-            uint8_t next = text.data[i + j];
-
-            if ((next & 0xc0) != 0x80)
-                return false;
-            point = (point << 6) | (next & 0x3f);
-        }
-        if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-            return false;
-        i += more + 1;
-    }
-    return true;
+    return utf8_valid(text);
 }
 
 /* Position of the last "\n\n", or SIZE_MAX. */

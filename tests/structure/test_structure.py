@@ -6,7 +6,8 @@ import subprocess
 TOP = pathlib.Path(__file__).resolve().parents[2]
 # A folder may include from those before it and from itself, never from those after it.
 ORDER = ["base", "crypto", "tlog", "registry", "wire", "ledger", "broker"]
-ADAPTERS = ["core", "connectors", "front", "daemon"]
+ADAPTERS = {"core": ["core"], "connectors": ["core", "connectors"], "front": ["core", "front"],
+            "daemon": ["core", "connectors", "front", "daemon"]}
 
 
 def tracked(*patterns):
@@ -30,7 +31,7 @@ def test_dependencies_run_down_the_list_only():
             if house == "bus":
                 fine = other in ORDER and ORDER.index(other) <= ORDER.index(room)
             elif house == "adapters":
-                fine = other in ORDER[:5] or other in ADAPTERS and ADAPTERS.index(other) <= ADAPTERS.index(room)
+                fine = other in ORDER[:5] or other in ADAPTERS[room]
             else:
                 fine = other in ORDER[:6] or other in ("common", "wasl", "wasl-audit")
             if not fine:

@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,44 +60,12 @@ bool text_parse_time(const char *text, uint64_t now, uint64_t *out)
     return clock_parse(text, out);
 }
 
-/* Length of the UTF-8 character at p and its code point; 0 when it is none. */
-static size_t utf8_character(const uint8_t *p, size_t len, uint32_t *point)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = p[0] < 0x80             ? 1
-               : (p[0] & 0xe0) == 0xc0 ? 2
-               : (p[0] & 0xf0) == 0xe0 ? 3
-               : (p[0] & 0xf8) == 0xf0 ? 4
-                                       : 0;
-    if (n == 0 || n > len)
-        return 0;
-    uint32_t c = n == 1 ? p[0] : p[0] & (0x7fU >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = (c << 6) | (p[i] & 0x3f);
-    }
-    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *point = c;
-    return n;
-}
-
-static bool harmless(uint32_t c)
-{
-    if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-        return false;
-    if (c == 0x061c || c == 0x200e || c == 0x200f || c == 0x2028 || c == 0x2029 || c == 0xfeff)
-        return false;
-    return !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
-}
-
 void text_put(struct bytes text, struct buffer *out)
 {
     for (size_t i = 0; i < text.len;) {
         uint32_t c = 0;
-        size_t n = utf8_character(text.data + i, text.len - i, &c);
-        if (n > 0 && harmless(c)) {
+        size_t n = utf8_character(bytes_make(text.data + i, text.len - i), &c);
+        if (n > 0 && utf8_harmless(c)) {
             buffer_append(out, text.data + i, n);
             i += n;
             continue;

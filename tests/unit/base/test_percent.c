@@ -1,4 +1,4 @@
-#include "connectors/percent.h"
+#include "base/percent.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -36,26 +36,11 @@ static void cut_wrong_and_nul_escapes_are_refused_and_leave_nothing(void **state
     buffer_free(&out);
 }
 
-static void text_that_is_not_utf8_is_found(void **state)
-{
-    static const char *const bad[] = {"\xc0\x80",     "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                      "\xf5\x80\x80", "\x80",         "\xc3",         "\xe2\x82",
-                                      "\xf0\x9f\x98", "\xff",         "\xe2\x28\xa1"};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(utf8_valid(bytes_of_string(bad[i])));
-    assert_true(utf8_valid(bytes_of_string("aé€😀محمد\xef\xbf\xbd")));
-    assert_true(utf8_valid(bytes_of_string("\xf4\x8f\xbf\xbf")));
-    assert_true(utf8_valid(bytes_of_string("")));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(escapes_of_either_case_are_decoded),
         cmocka_unit_test(cut_wrong_and_nul_escapes_are_refused_and_leave_nothing),
-        cmocka_unit_test(text_that_is_not_utf8_is_found),
     };
     return cmocka_run_group_tests_name("percent", tests, NULL, NULL);
 }
