@@ -24,7 +24,7 @@ __attribute__((format(printf, 3, 4))) static void fault(struct walk *w, const ya
     va_list args;
     unsigned line = node->start_mark.line < UINT_MAX - 1 ? (unsigned)node->start_mark.line + 1 : UINT_MAX;
     va_start(args, format);
-    yamlfile_fault_at(w->faults, w->name, line, (const char *)w->path.data, format, args);
+    faults_add(w->faults, w->name, line, (const char *)w->path.data, format, args);
     va_end(args);
 }
 

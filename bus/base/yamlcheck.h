@@ -4,15 +4,11 @@
  * The walk of yamlfile: every fault of a document against a libcyaml schema. Stricter than libcyaml, which
  * takes "12abc" and octal "010" for numbers, any word for true, and the last of two equal keys.
  */
-#include "yamlfile.h"
-#include <stdarg.h>
+#include "faults.h"
+#include <cyaml/cyaml.h>
 #include <yaml.h>
 
 void yamlcheck(yaml_document_t *document, const cyaml_schema_value_t *schema, const char *name,
                struct faults *faults);
-
-/* One fault, put in the order of lines. path may be empty. */
-void yamlfile_fault_at(struct faults *faults, const char *name, unsigned line, const char *path,
-                       const char *format, va_list args) __attribute__((format(printf, 5, 0)));
 
 #endif

@@ -7,17 +7,11 @@
  * line too.
  */
 #include "bytes.h"
+#include "faults.h"
 #include <cyaml/cyaml.h>
 
 struct error;
 struct yamlfile;
-
-/* Every fault of a file, in order of line: "registry.yaml:12: grants[3].purpose: ...". */
-struct faults {
-    struct buffer text; /* one fault a line, LF after each */
-    unsigned count;
-};
-void faults_free(struct faults *faults);
 
 /* Parses the text (name is what faults call it). Duplicate keys, aliases, nesting over 16 and texts over 16
  * MiB are faults. NULL with at least one fault when it is not YAML or has another form than the schema says.
