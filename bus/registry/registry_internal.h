@@ -1,6 +1,6 @@
 #ifndef WASL_REGISTRY_INTERNAL_H
 #define WASL_REGISTRY_INTERNAL_H
-/* What registry.c, _load.c, _check.c and _signed.c share; nobody else includes it. */
+/* What registry.c and its neighbours registry_*.c share; nobody else includes it. */
 #include "base/error.h"
 #include "registry/registry.h"
 #include "registry/registry_schema.h"

@@ -17,8 +17,8 @@
 #define DEFAULT_TIMEOUT_MS    10000
 #define TIMEOUT_MS_MOST       600000
 
-/* Records `fault` (NULL: none) at key under the place where `at` stands. */
-static void judge(struct registry_path *at, const char *key, const char *fault)
+/* Records what a value's reading has found wrong (NULL: nothing) at key under the place where `at` stands. */
+static void expect(struct registry_path *at, const char *key, const char *fault)
 {
     if (fault != NULL)
         registry_path_fault(at, key, "%s", fault);
@@ -27,9 +27,9 @@ static void judge(struct registry_path *at, const char *key, const char *fault)
 static void load_names(struct registry_path *at, const struct form_names *form, struct names *out)
 {
     size_t here = registry_path_enter(at, "name");
-    judge(at, "ar", value_name(form->ar));
-    judge(at, "fr", value_name(form->fr));
-    judge(at, "en", value_name(form->en));
+    expect(at, "ar", value_name(form->ar));
+    expect(at, "fr", value_name(form->fr));
+    expect(at, "en", value_name(form->en));
     registry_path_leave(at, here);
     out->ar = form->ar;
     out->fr = form->fr;
@@ -41,8 +41,8 @@ static void load_dates(struct registry_path *at, const struct form_dated_key *fo
 {
     const char *first = value_time(form->not_before, not_before);
     const char *last = value_time(form->not_after, not_after);
-    judge(at, "not_before", first);
-    judge(at, "not_after", last);
+    expect(at, "not_before", first);
+    expect(at, "not_after", last);
     if (first == NULL && last == NULL && *not_after <= *not_before)
         registry_path_fault(at, "not_after", "ends before it begins");
 }
@@ -59,11 +59,11 @@ static void load_head(struct registry *r, struct registry_path *at)
     if (r->version == 0)
         registry_path_fault(at, "version", "versions begin at 1");
     const char *fault = value_time(form->valid_until, &r->valid_until);
-    judge(at, "valid_until", fault);
+    expect(at, "valid_until", fault);
     if (form->hard_limit == NULL)
         return;
     const char *limit_fault = value_time(form->hard_limit, &r->hard_limit);
-    judge(at, "hard_limit", limit_fault);
+    expect(at, "hard_limit", limit_fault);
     if (fault == NULL && limit_fault == NULL && r->hard_limit < r->valid_until)
         registry_path_fault(at, "hard_limit", "comes before valid_until: nothing would warn of it");
 }
@@ -76,7 +76,7 @@ static void load_authority(struct registry *r, struct registry_path *at)
     r->authority = registry_allocate(r, form->keys_count, sizeof *r->authority);
     for (unsigned i = 0; i < form->keys_count; i++) {
         size_t list = registry_path_enter(at, "keys[%u]", i);
-        judge(at, NULL, value_vkey(form->keys[i], NOTE_ED25519, &r->authority[i]));
+        expect(at, NULL, value_vkey(form->keys[i], NOTE_ED25519, &r->authority[i]));
         registry_path_leave(at, list);
     }
     r->threshold = form->threshold;
@@ -99,7 +99,7 @@ static void load_ledger(struct registry *r, struct registry_path *at)
         key->vkey = form->key;
         key->from = form->from;
         const char *fault = value_vkey(form->key, NOTE_ED25519, &key->verifier);
-        judge(at, "key", fault);
+        expect(at, "key", fault);
         if (i == 0 && form->from != 0)
             registry_path_fault(at, "from", "the first ledger key signs from entry 0 on");
         if (i > 0 && form->from <= r->ledger[i - 1].from)
@@ -118,7 +118,7 @@ static void load_oversight(struct registry *r, struct registry_path *at)
     for (unsigned i = 0; i < r->form->oversight_count; i++) {
         struct registry_oversight *key = &r->oversight[i];
         size_t here = registry_path_enter(at, "oversight[%u]", i);
-        judge(at, "key", value_base64_key(r->form->oversight[i].key, key->public_key));
+        expect(at, "key", value_base64_key(r->form->oversight[i].key, key->public_key));
         load_dates(at, &r->form->oversight[i], &key->not_before, &key->not_after);
         registry_path_leave(at, here);
     }
@@ -137,7 +137,7 @@ static void load_anchors(struct registry *r, struct registry_path *at)
             registry_path_fault(
                 at, "name",
                 "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64");
-        judge(at, "certificate", value_anchor(form->certificate));
+        expect(at, "certificate", value_anchor(form->certificate));
         registry_path_leave(at, here);
     }
 }
@@ -151,9 +151,9 @@ static void load_operation(struct registry_path *at, const struct form_operation
     out->safe = form->safe != NULL ? *form->safe : value_method_safe(form->method);
     if (!code_valid(bytes_of_string(form->code)))
         registry_path_fault(at, "code", "not a code: letters, digits and . _ - / +, at most 64");
-    judge(at, "method", value_method(form->method));
+    expect(at, "method", value_method(form->method));
     const char *fault = template_fault(form->path);
-    judge(at, "path", fault);
+    expect(at, "path", fault);
     if (fault == NULL && subject != SUBJECT_NONE && !template_has_type(form->path, subject))
         registry_path_fault(
             at, "path", "the service is about a subject of type %s, and no parameter here is of that type",
@@ -188,9 +188,9 @@ static void load_limits(struct registry_path *at, const struct form_service *for
     out->most_request = DEFAULT_MOST_REQUEST;
     out->most_response = DEFAULT_MOST_RESPONSE;
     if (form->max_request != NULL)
-        judge(at, "max_request", value_size(form->max_request, &out->most_request));
+        expect(at, "max_request", value_size(form->max_request, &out->most_request));
     if (form->max_response != NULL)
-        judge(at, "max_response", value_size(form->max_response, &out->most_response));
+        expect(at, "max_response", value_size(form->max_response, &out->most_response));
     uint64_t milliseconds = form->timeout_ms != 0 ? form->timeout_ms : DEFAULT_TIMEOUT_MS;
     if (milliseconds > TIMEOUT_MS_MOST)
         registry_path_fault(at, "timeout_ms", "at most %u (ten minutes)", TIMEOUT_MS_MOST);
@@ -209,7 +209,7 @@ static void load_service(struct registry *r, struct registry_path *at, const str
     if (!identifier_part_valid(bytes_of_string(form->code)) || strlen(id) > IDENTIFIER_MOST)
         registry_path_fault(
             at, "code", "letters, digits, '.', '_' and '-', at most 64, and 200 with what stands before it");
-    judge(at, "kind", load_kind(form->kind, &out->kind));
+    expect(at, "kind", load_kind(form->kind, &out->kind));
     load_names(at, &form->name, &out->names);
     out->media_type = form->media_type != NULL ? form->media_type : "application/json";
     if (!code_valid(bytes_of_string(out->media_type)))
@@ -254,7 +254,7 @@ static void load_member_keys(struct registry *r, struct registry_path *at, const
     uint8_t(*links)[32] = registry_allocate(r, form->link_keys_count, sizeof *links);
     for (unsigned i = 0; i < form->link_keys_count; i++) {
         size_t here = registry_path_enter(at, "link_keys[%u]", i);
-        judge(at, NULL, value_hex_key(form->link_keys[i], links[i]));
+        expect(at, NULL, value_hex_key(form->link_keys[i], links[i]));
         registry_path_leave(at, here);
     }
     out->link_keys = (const uint8_t(*)[32])links;
@@ -263,7 +263,7 @@ static void load_member_keys(struct registry *r, struct registry_path *at, const
     struct registry_sealing_key *sealing = registry_allocate(r, form->sealing_keys_count, sizeof *sealing);
     for (unsigned i = 0; i < form->sealing_keys_count; i++) {
         size_t here = registry_path_enter(at, "sealing_keys[%u]", i);
-        judge(at, "key", value_base64_key(form->sealing_keys[i].key, sealing[i].public_key));
+        expect(at, "key", value_base64_key(form->sealing_keys[i].key, sealing[i].public_key));
         load_dates(at, &form->sealing_keys[i], &sealing[i].not_before, &sealing[i].not_after);
         sha256(bytes_make(sealing[i].public_key, 32), sealing[i].id);
         registry_path_leave(at, here);
@@ -274,7 +274,7 @@ static void load_member_keys(struct registry *r, struct registry_path *at, const
     struct note_verifier witness;
     out->witness_key = form->witness_key;
     if (form->witness_key != NULL)
-        judge(at, "witness_key", value_vkey(form->witness_key, NOTE_COSIGNATURE, &witness));
+        expect(at, "witness_key", value_vkey(form->witness_key, NOTE_COSIGNATURE, &witness));
 }
 
 static void load_member(struct registry *r, struct registry_path *at, const struct form_member *form,
@@ -289,7 +289,7 @@ static void load_member(struct registry *r, struct registry_path *at, const stru
     load_names(at, &form->name, &out->names);
     out->anchor = form->trust_anchor;
     out->certificate_subject = form->certificate_subject;
-    judge(at, "certificate_subject", value_subject_name(form->certificate_subject));
+    expect(at, "certificate_subject", value_subject_name(form->certificate_subject));
     load_member_keys(r, at, form, out);
 }
 
@@ -401,7 +401,7 @@ static void load_grant(struct registry *r, struct registry_path *at, const struc
     out->fields = (const char *const *)form->fields;
     out->field_count = form->fields_count;
     out->whole = form->whole;
-    judge(at, "expires", value_time(form->expires, &out->expires));
+    expect(at, "expires", value_time(form->expires, &out->expires));
     out->per_day = form->per_day;
     const struct bytes parts[] = {
         consumer,
