@@ -14,7 +14,8 @@
 #define FRAMING          ((uint64_t)12)
 #define SUBJECT_KEY_MOST ((uint64_t)4096)
 
-struct judged {
+/* What the steps look at. */
+struct considered {
     const struct registry *registry;
     struct message *m;
     struct bytes member; /* of the link */
@@ -32,39 +33,27 @@ static enum refusal judge_form(const struct message *m, const char *instance, st
 }
 
 /* 2. Who */
-static enum refusal judge_signer(const struct job *job, const struct judged *j,
+static enum refusal judge_signer(const struct job *job, const struct considered *c,
                                  const struct signature_block *block, struct chains *chains, uint64_t now)
 {
-    struct bytes signer = header_signer(&j->m->header);
-    const struct registry_member *member = registry_member(j->registry, signer);
+    struct bytes signer = header_signer(&c->m->header);
+    const struct registry_member *member = registry_member(c->registry, signer);
     if (member == NULL)
         return REFUSAL_UNKNOWN_MEMBER;
-    if (!bytes_equal(signer, j->member))
+    if (!bytes_equal(signer, c->member))
         return REFUSAL_WRONG_SIGNER;
     struct presented *presented = chains_find(chains, block->certificate);
     if (presented == NULL)
         return REFUSAL_UNKNOWN_CERTIFICATE;
     struct verified_key key;
     enum refusal refusal = REFUSAL_WRONG_SIGNER;
-    if (bytes_equal_string(j->member, presented->member))
+    if (bytes_equal_string(c->member, presented->member))
         refusal = trust_verify(snapshot_trust(job->snapshot), presented->chain, member->anchor,
                                member->certificate_subject, now, &key);
     if (refusal == REFUSAL_NONE)
-        refusal = envelope_verify(block, j->m->header.instance, j->m->leaf, key.key, key.algorithm);
+        refusal = envelope_verify(block, c->m->header.instance, c->m->leaf, key.key, key.algorithm);
     presented_free(presented);
     return refusal;
-}
-
-/* 3. When */
-static enum refusal judge_time(const struct header *h, uint64_t now)
-{
-    if (h->created > now && h->created - now > CLOCK_SKEW)
-        return REFUSAL_CREATED_AHEAD;
-    if (now > h->expires)
-        return REFUSAL_EXPIRED;
-    if (h->expires > h->created && h->expires - h->created > LIFETIME_MOST)
-        return REFUSAL_LIFETIME_TOO_LONG;
-    return REFUSAL_NONE;
 }
 
 /* 4. Seal */
@@ -133,9 +122,9 @@ static uint64_t sealed_most(uint64_t most)
     return plain + (plain / SEAL_CHUNK + 1) * SEAL_TAG;
 }
 
-static enum refusal judge_seal(const struct judged *j)
+static enum refusal judge_seal(const struct considered *c)
 {
-    const struct message *m = j->m;
+    const struct message *m = c->m;
     const struct header *h = &m->header;
     if (!h->has_body)
         return m->slot_count == 0 && m->chunk_count == 0 ? REFUSAL_NONE : REFUSAL_BAD_SEAL;
@@ -146,27 +135,19 @@ static enum refusal judge_seal(const struct judged *j)
         return REFUSAL_BAD_SEAL;
     uint64_t most = SUBJECT_KEY_MOST;
     if (h->kind != MESSAGE_SUBJECT_KEY) {
-        if (j->service == NULL)
+        if (c->service == NULL)
             return REFUSAL_NONE; /* step 5 says so */
-        most = h->kind == MESSAGE_REQUEST ? j->service->most_request : j->service->most_response;
+        most = h->kind == MESSAGE_REQUEST ? c->service->most_request : c->service->most_response;
     }
     return h->sealed_length <= sealed_most(most) ? REFUSAL_NONE : REFUSAL_TOO_LARGE;
 }
 
 /* 5. May it */
-static enum refusal judge_grant(const struct judged *j, const char *service_id, uint64_t now)
+static enum refusal judge_grant(const struct considered *c, const struct question *question)
 {
-    struct message *m = j->m;
-    const struct question question = {
-        .consumer = bytes_of_string(m->header.consumer),
-        .service = bytes_of_string(service_id),
-        .operation = bytes_of_string(m->header.operation),
-        .purpose = bytes_of_string(m->header.purpose),
-        .legal_basis = bytes_of_string(m->header.legal_basis),
-        .now = now,
-    };
+    struct message *m = c->m;
     struct decision decision;
-    decide(j->registry, &question, &decision);
+    decide(c->registry, question, &decision);
     if (decision.refusal != REFUSAL_NONE)
         return decision.refusal;
     if (decision.grant->per_day > 0) {
@@ -174,42 +155,43 @@ static enum refusal judge_grant(const struct judged *j, const char *service_id, 
         m->per_day = decision.grant->per_day;
         memcpy(m->quota_key, decision.grant->id, HASH_SIZE);
     }
-    uint64_t wait = now + decision.service->timeout;
+    uint64_t wait = question->now + decision.service->timeout;
     m->deadline = decision.service->timeout > 0 && wait < m->header.expires ? wait : m->header.expires;
     return REFUSAL_NONE;
 }
 
 /* A refusal that a member reports, and its day key, need a subsystem or member of the registry and no grant.
  */
-static enum refusal judge_consumer(const struct judged *j)
+static enum refusal judge_consumer(const struct considered *c)
 {
-    struct bytes id = bytes_of_string(j->m->header.consumer);
-    if (j->m->header.kind != MESSAGE_REFUSAL)
+    struct bytes id = bytes_of_string(c->m->header.consumer);
+    if (c->m->header.kind != MESSAGE_REFUSAL)
         return REFUSAL_NONE;
-    return registry_subsystem(j->registry, id) != NULL ? REFUSAL_NONE : REFUSAL_UNKNOWN_MEMBER;
+    return registry_subsystem(c->registry, id) != NULL ? REFUSAL_NONE : REFUSAL_UNKNOWN_MEMBER;
 }
 
 static enum refusal judge_all(struct job *job, const char *instance, struct chains *chains, uint64_t now)
 {
     struct message *m = &job->message;
-    struct judged j = {snapshot_registry(job->snapshot), m, bytes_of_string(job->member), NULL};
+    struct considered c = {snapshot_registry(job->snapshot), m, bytes_of_string(job->member), NULL};
     struct signature_block block;
     enum refusal refusal = judge_form(m, instance, &block);
     if (refusal != REFUSAL_NONE)
         return refusal;
     m->keep_header = true;
-    if ((refusal = judge_signer(job, &j, &block, chains, now)) != REFUSAL_NONE ||
-        (refusal = judge_time(&m->header, now)) != REFUSAL_NONE)
+    if ((refusal = judge_signer(job, &c, &block, chains, now)) != REFUSAL_NONE ||
+        (refusal = header_check_time(&m->header, now, CLOCK_SKEW)) != REFUSAL_NONE) /* 3. When */
         return refusal;
 
     char service_id[IDENTIFIER_MOST + CODE_MOST + 2];
-    header_service_id(&m->header, service_id);
-    j.service = registry_service(j.registry, bytes_of_string(service_id));
-    if ((refusal = judge_seal(&j)) != REFUSAL_NONE)
+    struct question question;
+    header_question(&m->header, now, service_id, &question);
+    c.service = registry_service(c.registry, question.service);
+    if ((refusal = judge_seal(&c)) != REFUSAL_NONE)
         return refusal;
     if (m->header.kind != MESSAGE_REQUEST)
-        return judge_consumer(&j);
-    if ((refusal = judge_grant(&j, service_id, now)) != REFUSAL_NONE)
+        return judge_consumer(&c);
+    if ((refusal = judge_grant(&c, &question)) != REFUSAL_NONE)
         return refusal;
     return m->room; /* 6. Can it */
 }

@@ -8,7 +8,6 @@
 /* Fills verdict, keep_header, quota and deadline of job->message. */
 void judge(struct job *job, const char *instance, struct chains *chains, uint64_t now);
 
-#define CLOCK_SKEW    (60 * 1000000ULL)
-#define LIFETIME_MOST (120 * 1000000ULL)
+#define CLOCK_SKEW (60 * MICROSECONDS)
 
 #endif

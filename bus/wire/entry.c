@@ -41,11 +41,6 @@ static bool all_zero(const uint8_t *data, size_t len)
     return bits == 0;
 }
 
-static ProtobufCBinaryData fixed_field(bool present, const uint8_t *data, size_t len)
-{
-    return strict_field(bytes_make(data, present ? len : 0));
-}
-
 void entry_encode(const struct entry *entry, struct buffer *out)
 {
     Wasl__V1__Entry m = WASL__V1__ENTRY__INIT;
@@ -55,42 +50,32 @@ void entry_encode(const struct entry *entry, struct buffer *out)
     m.registry_version = entry->registry_version;
     /* Before the first registry is known there is no hash to name. */
     m.registry_hash =
-        fixed_field(!all_zero(entry->registry_hash, HASH_SIZE), entry->registry_hash, HASH_SIZE);
+        strict_fixed(!all_zero(entry->registry_hash, HASH_SIZE), entry->registry_hash, HASH_SIZE);
     m.context = strict_field(entry->context);
     m.body = strict_field(entry->body);
     m.signature = strict_field(entry->signature);
     m.reason = entry->reason;
     m.member = strict_field(entry->member);
-    m.leaf = fixed_field(entry->has_leaf, entry->leaf, HASH_SIZE);
-    m.exchange_id = fixed_field(entry->has_exchange_id, entry->exchange_id, sizeof(entry->exchange_id));
+    m.leaf = strict_fixed(entry->has_leaf, entry->leaf, HASH_SIZE);
+    m.exchange_id = strict_fixed(entry->has_exchange_id, entry->exchange_id, sizeof(entry->exchange_id));
     m.object_kind = (Wasl__V1__ObjectKind)entry->object_kind;
-    m.object = fixed_field(entry->has_object, entry->object, HASH_SIZE);
-    m.certificate = fixed_field(entry->has_certificate, entry->certificate, HASH_SIZE);
+    m.object = strict_fixed(entry->has_object, entry->object, HASH_SIZE);
+    m.certificate = strict_fixed(entry->has_certificate, entry->certificate, HASH_SIZE);
     m.count = entry->count;
     m.note = strict_field(entry->note);
     strict_pack(&m.base, out);
-}
-
-static bool take_fixed(ProtobufCBinaryData field, size_t len, uint8_t *out, bool *has)
-{
-    *has = field.len > 0;
-    if (!*has)
-        return true;
-    if (field.len != len)
-        return false;
-    memcpy(out, field.data, len);
-    return true;
 }
 
 static bool take_entry(const Wasl__V1__Entry *m, struct entry *out)
 {
     bool has_registry;
     if (m->version != ENTRY_VERSION || m->type == 0 || m->time == 0 ||
-        !take_fixed(m->registry_hash, HASH_SIZE, out->registry_hash, &has_registry) ||
-        !take_fixed(m->leaf, HASH_SIZE, out->leaf, &out->has_leaf) ||
-        !take_fixed(m->exchange_id, sizeof(out->exchange_id), out->exchange_id, &out->has_exchange_id) ||
-        !take_fixed(m->object, HASH_SIZE, out->object, &out->has_object) ||
-        !take_fixed(m->certificate, HASH_SIZE, out->certificate, &out->has_certificate))
+        !strict_take_fixed(m->registry_hash, HASH_SIZE, out->registry_hash, &has_registry) ||
+        !strict_take_fixed(m->leaf, HASH_SIZE, out->leaf, &out->has_leaf) ||
+        !strict_take_fixed(m->exchange_id, sizeof(out->exchange_id), out->exchange_id,
+                           &out->has_exchange_id) ||
+        !strict_take_fixed(m->object, HASH_SIZE, out->object, &out->has_object) ||
+        !strict_take_fixed(m->certificate, HASH_SIZE, out->certificate, &out->has_certificate))
         return false;
     if (m->context.len > CONTEXT_MOST || m->body.len > BODY_MOST || m->signature.len > SIGNATURE_BLOCK_MOST ||
         m->member.len > IDENTIFIER_MOST || m->note.len > NOTE_WORDS_MOST)

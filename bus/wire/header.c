@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "envelope.pb-c.h"
+#include "registry/decide.h"
 #include "wire/strict.h"
 
 #include <string.h>
@@ -27,17 +28,12 @@ static ProtobufCBinaryData text_field(const char *text)
     return strict_field(bytes_of_string(text));
 }
 
-static ProtobufCBinaryData fixed_field(bool present, const uint8_t *data, size_t len)
-{
-    return strict_field(bytes_make(data, present ? len : 0));
-}
-
 void header_encode_context(const struct header *header, struct buffer *out)
 {
     Wasl__V1__Context c = WASL__V1__CONTEXT__INIT;
     c.version = HEADER_VERSION;
     c.instance = text_field(header->instance);
-    c.exchange_id = fixed_field(true, header->exchange_id, sizeof(header->exchange_id));
+    c.exchange_id = strict_fixed(true, header->exchange_id, sizeof(header->exchange_id));
     c.kind = (Wasl__V1__Kind)header->kind;
     c.consumer = text_field(header->consumer);
     c.provider = text_field(header->provider);
@@ -49,16 +45,16 @@ void header_encode_context(const struct header *header, struct buffer *out)
     c.created = header->created;
     c.expires = header->expires;
     c.request_leaf =
-        fixed_field(header->has_request_leaf, header->request_leaf, sizeof(header->request_leaf));
-    c.group = fixed_field(header->has_group, header->group, sizeof(header->group));
+        strict_fixed(header->has_request_leaf, header->request_leaf, sizeof(header->request_leaf));
+    c.group = strict_fixed(header->has_group, header->group, sizeof(header->group));
     c.lane = header->lane;
     c.sequence = header->sequence;
     c.retention = text_field(header->retention);
     c.seen_size = header->seen_size;
-    c.seen_root = fixed_field(header->seen_size > 0, header->seen_root, sizeof(header->seen_root));
-    c.subject = fixed_field(header->has_subject, header->subject, sizeof(header->subject));
-    c.agent = fixed_field(header->has_agent, header->agent, sizeof(header->agent));
-    c.traceparent = fixed_field(header->has_traceparent, header->traceparent, sizeof(header->traceparent));
+    c.seen_root = strict_fixed(header->seen_size > 0, header->seen_root, sizeof(header->seen_root));
+    c.subject = strict_fixed(header->has_subject, header->subject, sizeof(header->subject));
+    c.agent = strict_fixed(header->has_agent, header->agent, sizeof(header->agent));
+    c.traceparent = strict_fixed(header->has_traceparent, header->traceparent, sizeof(header->traceparent));
     c.outcome = header->outcome;
     strict_pack(&c.base, out);
 }
@@ -68,9 +64,9 @@ void header_encode_body(const struct header *header, struct buffer *out)
     if (!header->has_body)
         return;
     Wasl__V1__Body b = WASL__V1__BODY__INIT;
-    b.sealed_root = fixed_field(true, header->sealed_root, sizeof(header->sealed_root));
-    b.slots_hash = fixed_field(true, header->slots_hash, sizeof(header->slots_hash));
-    b.commitment = fixed_field(true, header->commitment, sizeof(header->commitment));
+    b.sealed_root = strict_fixed(true, header->sealed_root, sizeof(header->sealed_root));
+    b.slots_hash = strict_fixed(true, header->slots_hash, sizeof(header->slots_hash));
+    b.commitment = strict_fixed(true, header->commitment, sizeof(header->commitment));
     b.sealed_length = header->sealed_length;
     b.media_type = text_field(header->media_type);
     strict_pack(&b.base, out);
@@ -116,32 +112,22 @@ static bool take_code(ProtobufCBinaryData field, char *out)
     return true;
 }
 
-static bool take_fixed(ProtobufCBinaryData field, size_t len, uint8_t *out, bool *has)
-{
-    *has = field.len > 0;
-    if (!*has)
-        return true;
-    if (field.len != len)
-        return false;
-    memcpy(out, field.data, len);
-    return true;
-}
-
 static bool take_context(const Wasl__V1__Context *c, struct header *out)
 {
     bool has_id, has_root;
     if (!take_part(c->instance, out->instance) ||
-        !take_fixed(c->exchange_id, sizeof(out->exchange_id), out->exchange_id, &has_id) ||
+        !strict_take_fixed(c->exchange_id, sizeof(out->exchange_id), out->exchange_id, &has_id) ||
         !take_id(c->consumer, out->consumer) || !take_id(c->provider, out->provider) ||
         !take_part(c->service, out->service) || !take_code(c->operation, out->operation) ||
         !take_code(c->purpose, out->purpose) || !take_code(c->legal_basis, out->legal_basis) ||
-        !take_fixed(c->request_leaf, sizeof(out->request_leaf), out->request_leaf, &out->has_request_leaf) ||
-        !take_fixed(c->group, sizeof(out->group), out->group, &out->has_group) ||
+        !strict_take_fixed(c->request_leaf, sizeof(out->request_leaf), out->request_leaf,
+                           &out->has_request_leaf) ||
+        !strict_take_fixed(c->group, sizeof(out->group), out->group, &out->has_group) ||
         !take_code(c->retention, out->retention) ||
-        !take_fixed(c->seen_root, sizeof(out->seen_root), out->seen_root, &has_root) ||
-        !take_fixed(c->subject, sizeof(out->subject), out->subject, &out->has_subject) ||
-        !take_fixed(c->agent, sizeof(out->agent), out->agent, &out->has_agent) ||
-        !take_fixed(c->traceparent, sizeof(out->traceparent), out->traceparent, &out->has_traceparent))
+        !strict_take_fixed(c->seen_root, sizeof(out->seen_root), out->seen_root, &has_root) ||
+        !strict_take_fixed(c->subject, sizeof(out->subject), out->subject, &out->has_subject) ||
+        !strict_take_fixed(c->agent, sizeof(out->agent), out->agent, &out->has_agent) ||
+        !strict_take_fixed(c->traceparent, sizeof(out->traceparent), out->traceparent, &out->has_traceparent))
         return false;
     out->kind = (enum message_kind)c->kind;
     out->registry_version = c->registry_version;
@@ -162,10 +148,11 @@ static bool take_body(struct bytes body, struct header *out)
         return false;
     const Wasl__V1__Body *b = hold.message;
     bool has_root, has_slots, has_commitment;
-    bool good = take_fixed(b->sealed_root, sizeof(out->sealed_root), out->sealed_root, &has_root) &&
-                has_root && take_fixed(b->slots_hash, sizeof(out->slots_hash), out->slots_hash, &has_slots) &&
+    bool good = strict_take_fixed(b->sealed_root, sizeof(out->sealed_root), out->sealed_root, &has_root) &&
+                has_root &&
+                strict_take_fixed(b->slots_hash, sizeof(out->slots_hash), out->slots_hash, &has_slots) &&
                 has_slots &&
-                take_fixed(b->commitment, sizeof(out->commitment), out->commitment, &has_commitment) &&
+                strict_take_fixed(b->commitment, sizeof(out->commitment), out->commitment, &has_commitment) &&
                 has_commitment && b->sealed_length > 0 && take_code(b->media_type, out->media_type) &&
                 out->media_type[0] != '\0';
     out->sealed_length = b->sealed_length;
@@ -272,6 +259,30 @@ void header_service_id(const struct header *header, char *out)
         return;
     out[len] = '/';
     strcpy(out + len + 1, header->service);
+}
+
+enum refusal header_check_time(const struct header *header, uint64_t now, uint64_t skew)
+{
+    if (header->created > now && header->created - now > skew)
+        return REFUSAL_CREATED_AHEAD;
+    if (now > header->expires)
+        return REFUSAL_EXPIRED;
+    if (header->expires > header->created && header->expires - header->created > LIFETIME_MOST)
+        return REFUSAL_LIFETIME_TOO_LONG;
+    return REFUSAL_NONE;
+}
+
+void header_question(const struct header *header, uint64_t now, char *service_id, struct question *out)
+{
+    header_service_id(header, service_id);
+    *out = (struct question){
+        .consumer = bytes_of_string(header->consumer),
+        .service = bytes_of_string(service_id),
+        .operation = bytes_of_string(header->operation),
+        .purpose = bytes_of_string(header->purpose),
+        .legal_basis = bytes_of_string(header->legal_basis),
+        .now = now,
+    };
 }
 
 struct bytes header_signer(const struct header *header)

@@ -2,6 +2,7 @@
 #define WASL_WIRE_HEADER_H
 /* The signed header (context and body of proto/envelope.proto), decoded and checked field by field. */
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/refusal.h"
 #include "crypto/pseudonym.h"
 #include "registry/identifier.h"
@@ -23,6 +24,11 @@ enum message_kind { /* = Kind of envelope.proto */
 const char *message_kind_name(unsigned kind); /* "request", ... */
 
 #define CODE_MOST 64
+
+/* From created to expires, in microseconds. */
+#define LIFETIME_MOST (120 * MICROSECONDS)
+
+struct question;
 
 struct header {
     char instance[65];
@@ -68,6 +74,12 @@ enum refusal header_decode(struct bytes context, struct bytes body, struct heade
 /* "TN/GOV/MI/civil/person" from provider and service; out has room for IDENTIFIER_MOST + CODE_MOST + 2. Empty
  * service: the provider alone. */
 void header_service_id(const struct header *header, char *out);
+/* Is it in its time: created at most `skew` ahead of now, not expired, and of no longer life than a message
+ * may have? REFUSAL_NONE, CREATED_AHEAD, EXPIRED, LIFETIME_TOO_LONG. */
+enum refusal header_check_time(const struct header *header, uint64_t now, uint64_t skew);
+/* What registry/decide.h is asked about a request. service_id as in header_service_id; the question has views
+ * of it and of the header. */
+void header_question(const struct header *header, uint64_t now, char *service_id, struct question *out);
 /* Member (first three parts) that must have signed: the consumer, or for a response or delivery the provider.
  */
 struct bytes header_signer(const struct header *header);

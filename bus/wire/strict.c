@@ -189,3 +189,14 @@ void strict_pack(const ProtobufCMessage *message, struct buffer *out)
     size_t written = protobuf_c_message_pack(message, room);
     BUG_ON(written != size);
 }
+
+bool strict_take_fixed(ProtobufCBinaryData field, size_t len, uint8_t *out, bool *has)
+{
+    *has = field.len > 0;
+    if (!*has)
+        return true;
+    if (field.len != len)
+        return false;
+    memcpy(out, field.data, len);
+    return true;
+}

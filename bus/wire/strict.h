@@ -31,6 +31,9 @@ void strict_free(struct strict_message *message); /* harmless on a zeroed one */
  * defaults. */
 void strict_pack(const ProtobufCMessage *message, struct buffer *out);
 
+/* A field of exactly len bytes, or none: *has says which. False when it has another length. */
+bool strict_take_fixed(ProtobufCBinaryData field, size_t len, uint8_t *out, bool *has);
+
 static inline struct bytes strict_bytes(ProtobufCBinaryData b)
 {
     return bytes_make(b.data, b.len);
@@ -38,6 +41,10 @@ static inline struct bytes strict_bytes(ProtobufCBinaryData b)
 static inline ProtobufCBinaryData strict_field(struct bytes b)
 {
     return (ProtobufCBinaryData){b.len, (uint8_t *)(uintptr_t)b.data};
+}
+static inline ProtobufCBinaryData strict_fixed(bool present, const uint8_t *data, size_t len)
+{
+    return strict_field(bytes_make(data, present ? len : 0));
 }
 
 #endif

@@ -1,4 +1,5 @@
 /* Fields by kind, as the table of proto/README.md has them. */
+#include "registry/decide.h"
 #include "wire/header.h"
 
 #include <setjmp.h>
@@ -331,6 +332,42 @@ static void the_signer_is_the_member_who_speaks(void **state)
     assert_string_equal(id, "TN/GOV/MI/civil");
 }
 
+static void the_time_of_a_message_is_judged_to_the_microsecond(void **state)
+{
+    const uint64_t now = 1000 * MICROSECONDS, skew = 60 * MICROSECONDS;
+    struct header h = request();
+
+    (void)state;
+    h.created = now + skew, h.expires = now + skew + 1;
+    assert_int_equal(header_check_time(&h, now, skew), REFUSAL_NONE);
+    h.created++;
+    assert_int_equal(header_check_time(&h, now, skew), REFUSAL_CREATED_AHEAD);
+    h.created = now - 1, h.expires = now;
+    assert_int_equal(header_check_time(&h, now, skew), REFUSAL_NONE);
+    h.expires = now - 1;
+    assert_int_equal(header_check_time(&h, now, skew), REFUSAL_EXPIRED);
+    h.created = now, h.expires = now + LIFETIME_MOST;
+    assert_int_equal(header_check_time(&h, now, skew), REFUSAL_NONE);
+    h.expires++;
+    assert_int_equal(header_check_time(&h, now, skew), REFUSAL_LIFETIME_TOO_LONG);
+}
+
+static void what_is_asked_of_the_registry_is_what_the_header_says(void **state)
+{
+    struct header h = request();
+    struct question question;
+    char id[IDENTIFIER_MOST + CODE_MOST + 2];
+
+    (void)state;
+    header_question(&h, 7, id, &question);
+    assert_true(bytes_equal_string(question.consumer, h.consumer));
+    assert_true(bytes_equal_string(question.service, "TN/GOV/MI/civil/person"));
+    assert_true(bytes_equal_string(question.operation, h.operation));
+    assert_true(bytes_equal_string(question.purpose, h.purpose));
+    assert_true(bytes_equal_string(question.legal_basis, h.legal_basis));
+    assert_int_equal(question.now, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +381,8 @@ int main(void)
         cmocka_unit_test(no_flip_or_cut_of_a_header_upsets_the_decoder),
         cmocka_unit_test(bounds_of_context_and_body_hold),
         cmocka_unit_test(the_signer_is_the_member_who_speaks),
+        cmocka_unit_test(the_time_of_a_message_is_judged_to_the_microsecond),
+        cmocka_unit_test(what_is_asked_of_the_registry_is_what_the_header_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
