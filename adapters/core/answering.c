@@ -346,6 +346,7 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
 
     struct call *call = checked->call;
     checked->call = NULL;
+    call->registry = registry_ref(registry); /* the job may end before the call comes back */
     memcpy(call->exchange_id, d->header.exchange_id, sizeof(call->exchange_id));
     copy_text(call->consumer, sizeof(call->consumer), d->header.consumer);
     call->deadline = job->deadline;
@@ -514,7 +515,8 @@ void answering_tick(struct answering *a)
         for (struct job **at = &a->buckets[i]; *at != NULL;) {
             struct job *job = *at;
             if (job->state == STATE_CALLING && now > job->deadline)
-                answer(a, at, REFUSAL_PROVIDER_TIMEOUT, NULL);
+                /* What is not safe may still be carried out: nobody may be told that it was not. */
+                answer(a, at, job->safe ? REFUSAL_PROVIDER_TIMEOUT : REFUSAL_OUTCOME_UNKNOWN, NULL);
             else if (now > job->request.expires + AFTER_REQUEST)
                 take_out(a, at);
             if (*at == job)

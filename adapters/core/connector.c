@@ -14,6 +14,7 @@ void call_free(struct call *call)
     buffer_free(&call->body);
     http_headers_free(&call->reply.headers);
     buffer_free(&call->reply.body);
+    registry_free(call->registry);
     explicit_bzero(call, sizeof(*call));
     free(call);
 }

@@ -19,8 +19,8 @@ struct reply {
 struct call {
     uint8_t exchange_id[16]; /* idempotency key */
     char consumer[IDENTIFIER_MOST + 1];
-    struct operation_match
-        match; /* operation and typed parameters; points into a registry that the core keeps alive */
+    struct operation_match match; /* operation and typed parameters; points into `registry` */
+    struct registry *registry;    /* a reference of the call's own: it may outlive the exchange */
     struct buffer method, path, query;
     struct http_headers headers;
     struct buffer body;
