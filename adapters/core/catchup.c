@@ -172,7 +172,7 @@ static void registry_came(struct catchup *c, struct bytes file)
         }
     }
     atomic_store(&c->core->registry_version, our_version(c));
-    core_wake(c->core);
+    core_wake(c->core, WAIT_FOR_REGISTRY, NULL);
 }
 
 /* --- what came --- */
@@ -204,7 +204,7 @@ static void chain_came(struct catchup *c, const uint8_t hash[HASH_SIZE], struct 
         log_warn("chain_not_given", NULL);
     else if (peers_add(c->core->peers, hash, der, &e) != 0)
         log_warn("chain_not_taken", "why=%s", e.text);
-    core_wake(c->core);
+    core_wake(c->core, WAIT_FOR_CHAIN, hash);
 }
 
 void catchup_object(struct catchup *c, enum session_object kind, const uint8_t hash[HASH_SIZE],

@@ -131,11 +131,8 @@ static void on_lost(void *arg, unsigned reason)
     trail_restart(core->trail);
     catchup_lost(core->catchup);
     /* Deliveries that wait belong to the session that is gone: the bus delivers them again. */
-    while (core->waiting != NULL) {
-        struct delivery *d = core->waiting;
-        core->waiting = d->next;
-        delivery_free(d);
-    }
+    waiting_free(core->waiting);
+    core->waiting = waiting_new();
 }
 
 static const struct session_events events = {
@@ -182,6 +179,7 @@ static void tick(void *arg)
     loop_timer_set(core->timer, monotonic + TICK);
     core_prove(core);
     catchup_continue(core->catchup);
+    core_fetch_awaited(core);
     core_escrow(core);
     asking_tick(core->asking);
     answering_tick(core->answering);
@@ -287,6 +285,7 @@ struct core *core_new(struct loop *loop, void *zmq_context, const struct core_op
         return NULL;
     }
     core->peers = peers_new();
+    core->waiting = waiting_new();
     core->catchup = catchup_new(core);
     core->asking = asking_new(core);
     core->answering = answering_new(core);
@@ -335,11 +334,7 @@ void core_free(struct core *core)
     answering_free(core->answering);
     catchup_free(core->catchup);
     session_free(core->session);
-    while (core->waiting != NULL) {
-        struct delivery *d = core->waiting;
-        core->waiting = d->next;
-        delivery_free(d);
-    }
+    waiting_free(core->waiting);
     for (size_t i = 0; i < core->subsystem_count; i++)
         free(core->subsystem_texts[i]);
     free(core->subsystem_texts);

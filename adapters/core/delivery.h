@@ -28,9 +28,12 @@ struct delivery {
     struct header header;
     uint8_t leaf[HASH_SIZE];
 
-    uint64_t begun;   /* monotonic: when its first chunk came */
-    uint64_t credit;  /* bytes of credit that it used, to be given back when it is done with */
-    unsigned fetches; /* objects that were fetched for its sake: bounds how often it may wait */
+    uint64_t begun;  /* monotonic: when its first chunk came */
+    uint64_t credit; /* bytes of credit that it used, to be given back when it is done with */
+    /* of waiting.c */
+    unsigned waited; /* how often: that is bounded */
+    unsigned waits_for;
+    uint8_t awaited[HASH_SIZE];
     struct delivery *next;
 };
 

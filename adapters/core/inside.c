@@ -11,7 +11,6 @@
 
 /* Tomorrow's day key is escrowed this long before it is needed. */
 #define BEFORE_MIDNIGHT (30 * MICROSECONDS)
-#define FETCHES_MOST    4 /* how often one delivery may wait for an object */
 
 enum refusal core_able(struct core *core)
 {
@@ -159,34 +158,47 @@ void core_done_with(struct core *core, struct delivery *d)
     delivery_free(d);
 }
 
-static void park(struct core *core, struct delivery *d)
+/* False: no more can be fetched now. */
+static bool fetch_awaited(void *arg, enum wait_for what, const struct delivery *d)
 {
-    d->fetches++;
-    d->next = core->waiting;
-    core->waiting = d;
+    struct core *core = arg;
+    if (what == WAIT_FOR_CHAIN)
+        return session_fetch(core->session, OBJECT_CHAIN_OF, d->awaited);
+    catchup_want_registry(core->catchup, d->entry.registry_version, d->entry.registry_hash);
+    return true;
 }
 
 bool core_wait_for_chain(struct core *core, struct delivery *d, const uint8_t certificate[HASH_SIZE])
 {
-    if (d->fetches >= FETCHES_MOST || !session_fetch(core->session, OBJECT_CHAIN_OF, certificate))
+    if (!waiting_add(core->waiting, d, WAIT_FOR_CHAIN, certificate))
         return false;
-    park(core, d);
+    waiting_each(core->waiting, fetch_awaited, core);
     return true;
 }
 
 bool core_wait_for_registry(struct core *core, struct delivery *d)
 {
-    if (d->fetches >= FETCHES_MOST ||
-        !catchup_want_registry(core->catchup, d->entry.registry_version, d->entry.registry_hash))
+    if (!waiting_add(core->waiting, d, WAIT_FOR_REGISTRY, d->entry.registry_hash))
         return false;
-    park(core, d);
+    waiting_each(core->waiting, fetch_awaited, core);
     return true;
 }
 
-void core_wake(struct core *core)
+void core_fetch_awaited(struct core *core)
 {
-    struct delivery *list = core->waiting;
-    core->waiting = NULL;
+    struct delivery *list = waiting_take_expired(core->waiting, core_now(core));
+    while (list != NULL) {
+        struct delivery *d = list;
+        list = d->next;
+        log_warn("delivery_waited_too_long", "kind=%s", message_kind_name(d->header.kind));
+        core_done_with(core, d);
+    }
+    waiting_each(core->waiting, fetch_awaited, core);
+}
+
+void core_wake(struct core *core, enum wait_for what, const uint8_t *hash)
+{
+    struct delivery *list = waiting_take(core->waiting, what, hash);
     while (list != NULL) {
         struct delivery *d = list;
         list = d->next;
@@ -196,6 +208,7 @@ void core_wake(struct core *core)
         else
             asking_deliver(core->asking, d);
     }
+    core_fetch_awaited(core);
 }
 
 enum core_pseudonyms core_day_key(struct core *core, uint64_t at, uint8_t key[32])

@@ -16,6 +16,7 @@
 #include "core/peers.h"
 #include "core/session.h"
 #include "core/trail.h"
+#include "core/waiting.h"
 
 #include <stdatomic.h>
 
@@ -43,7 +44,7 @@ struct core {
     char **subsystem_texts;
     size_t subsystem_count;
 
-    struct delivery *waiting; /* for a chain or a registry */
+    struct waiting *waiting; /* deliveries, for a chain or a registry */
     bool inconsistent_said;
 
     /* read by other threads */
@@ -79,8 +80,8 @@ void core_submit(struct core *core, struct parcel *parcel);
 /* Its credit goes back, its memory too. */
 void core_done_with(struct core *core, struct delivery *delivery);
 
-/* Parks a delivery until a chain or a newer registry has come, then it is delivered again. False: it has
- * waited too often, or cannot wait; the caller keeps it. */
+/* Parks a delivery until a chain or a newer registry has come, or is known not to come; then it is delivered
+ * again. False: it has waited too often; the caller keeps it. */
 bool core_wait_for_chain(struct core *core, struct delivery *delivery, const uint8_t certificate[HASH_SIZE]);
 bool core_wait_for_registry(struct core *core, struct delivery *delivery);
 /* Asks the bus for the proofs that are wanted, and looks whether they have all come in time. */
@@ -89,8 +90,11 @@ void core_prove(struct core *core);
 void core_escrow(struct core *core);
 /* The session has just been linked. */
 void core_linked(struct core *core);
-/* Everything that waits is delivered again. */
-void core_wake(struct core *core);
+/* It came, or will not come: what waits for it is delivered again. hash: of the certificate whose chain it
+ * is; NULL for a registry. */
+void core_wake(struct core *core, enum wait_for what, const uint8_t *hash);
+/* Fetches what is waited for and could not be fetched before, and gives up what is over. */
+void core_fetch_awaited(struct core *core);
 
 enum core_pseudonyms {
     PSEUDONYMS_READY,

@@ -218,18 +218,15 @@ static void take_object(struct session *s, const Wasl__V1__Object *m, struct byt
         return;
     }
     buffer_append_bytes(&f->got, payload);
-    if (f->got.len < m->total) {
-        if (!ask_object(s, f))
-            f->open = false;
+    if (f->got.len < m->total && ask_object(s, f))
         return;
-    }
     struct buffer got = f->got;
     f->got = (struct buffer){0};
     f->open = false;
     uint8_t hash[HASH_SIZE];
     memcpy(hash, f->hash, HASH_SIZE);
     s->options.events.object(s->options.arg, (enum session_object)m->kind, hash,
-                             m->total == 0 ? bytes_make(NULL, 0) : buffer_bytes(&got));
+                             got.len < m->total || m->total == 0 ? bytes_make(NULL, 0) : buffer_bytes(&got));
     buffer_free(&got);
 }
 

@@ -403,6 +403,12 @@ static void take_fetch(struct hand_bus *bus, int member, const Wasl__V1__Fetch *
     struct buffer object = {0};
     bus->fetches++;
     find_object(bus, f, &object);
+    if (bus->hold_chains && f->kind == WASL__V1__OBJECT_REF__CHAIN_OF && object.len > 0) {
+        assert_true(bus->held_chain_count < 8);
+        memcpy(bus->held_chains[bus->held_chain_count++], f->hash.data, HASH_SIZE);
+        buffer_free(&object);
+        return;
+    }
     m.kind = f->kind;
     m.hash = f->hash;
     m.offset = f->offset;
@@ -411,6 +417,18 @@ static void take_fetch(struct hand_bus *bus, int member, const Wasl__V1__Fetch *
     send_message(bus, member, VERB_OBJECT, &m.base,
                  bytes_make(object.data + f->offset, left < 1000 ? left : (size_t)1000));
     buffer_free(&object);
+}
+
+void hand_bus_give_chains(struct hand_bus *bus, int member)
+{
+    bus->hold_chains = false;
+    for (size_t i = 0; i < bus->held_chain_count; i++) {
+        Wasl__V1__Fetch f = WASL__V1__FETCH__INIT;
+        f.kind = WASL__V1__OBJECT_REF__CHAIN_OF;
+        f.hash = strict_field(bytes_make(bus->held_chains[i], HASH_SIZE));
+        take_fetch(bus, member, &f);
+    }
+    bus->held_chain_count = 0;
 }
 
 static const ProtobufCMessageDescriptor *descriptor_of(unsigned verb)
