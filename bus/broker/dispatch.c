@@ -19,7 +19,7 @@ static const struct bytes nothing = {(const uint8_t *)"", 0};
 static struct session *session_of(const struct peer *peer, const struct job *job)
 {
     struct session *s = peer == NULL ? NULL : peer->session;
-    return s != NULL && memcmp(s->id, job->session, sizeof(s->id)) == 0 ? s : NULL;
+    return s != NULL && s->serial == job->session ? s : NULL;
 }
 
 /* --- receipts and refusals --- */

@@ -68,13 +68,12 @@ void door_bad(struct io *io, const struct frame_message *frame)
         fault(io, peer, frame);
 }
 
-static struct job *job_of(struct io *io, enum job_kind kind, const struct peer *peer,
-                          const uint8_t session[16])
+static struct job *job_of(struct io *io, enum job_kind kind, const struct peer *peer)
 {
     struct job *job = job_new(kind, io->snapshot, io->now);
     memcpy(job->peer, peer->key, sizeof(job->peer));
     memcpy(job->member, peer->member, sizeof(job->member));
-    memcpy(job->session, session, sizeof(job->session));
+    job->session = peer->session == NULL ? 0 : peer->session->serial;
     return job;
 }
 
@@ -143,7 +142,7 @@ static void take_hello(struct io *io, struct peer *peer, const struct frame_mess
     } else if (io->stopping) {
         peers_bye(io->peers, routing_id(frame), REFUSAL_STOPPED);
     } else if (peer->hellos < HELLOS_MOST) {
-        struct job *job = job_of(io, JOB_HELLO, peer, m->session.data);
+        struct job *job = job_of(io, JOB_HELLO, peer);
         fill_hello(&job->hello, m, frame);
         job->bytes = frame->message.len;
         memcpy(peer->wanted, job->hello.id, sizeof(peer->wanted));
@@ -223,7 +222,7 @@ static void drop_earlier(struct io *io, struct peer *peer, const uint8_t leaf[HA
 static void submit(struct io *io, struct peer *peer, const Wasl__V1__Submit *s,
                    const struct frame_message *frame)
 {
-    struct job *job = job_of(io, JOB_MESSAGE, peer, peer->session->id);
+    struct job *job = job_of(io, JOB_MESSAGE, peer);
     struct message *m = &job->message;
     fill_message(job, s, frame);
     bool body = m->form == REFUSAL_NONE && m->header.has_body;
@@ -252,7 +251,7 @@ static void take_submit(struct io *io, struct peer *peer, const struct frame_mes
     }
     struct strict_message hold;
     if (!strict_unpack(&wasl__v1__submit__descriptor, frame->message, &hold)) {
-        peers_done(io->peers, peer, peer->session->id, 1, frame->message.len + frame->payload.len);
+        peers_done(io->peers, peer, peer->session->serial, 1, frame->message.len + frame->payload.len);
         fault(io, peer, frame);
         return;
     }
@@ -272,7 +271,7 @@ static void take_chunk(struct io *io, struct peer *peer, const struct frame_mess
     const Wasl__V1__Chunk *c = hold.message;
     if (!good || c->leaf.len != HASH_SIZE) {
         strict_free(&hold);
-        peers_done(io->peers, peer, peer->session->id, 0, bytes);
+        peers_done(io->peers, peer, peer->session->serial, 0, bytes);
         fault(io, peer, frame);
         return;
     }
@@ -281,7 +280,8 @@ static void take_chunk(struct io *io, struct peer *peer, const struct frame_mess
         assemblies_chunk(&peer->session->assemblies, c->leaf.data, c->index, frame->payload, bytes, &job);
     strict_free(&hold);
     if (step == ASSEMBLY_UNKNOWN)
-        peers_done(io->peers, peer, peer->session->id, 0, bytes); /* of a message that is refused already */
+        peers_done(io->peers, peer, peer->session->serial, 0,
+                   bytes); /* of a message that is refused already */
     else if (job != NULL)
         enter(io, peer, job);
 }
@@ -307,7 +307,7 @@ static void take_prove(struct io *io, struct peer *peer, const struct frame_mess
     }
     const Wasl__V1__Prove *m = hold.message;
     if (may_ask(io, peer)) {
-        struct job *job = job_of(io, JOB_PROVE, peer, peer->session->id);
+        struct job *job = job_of(io, JOB_PROVE, peer);
         job->prove.old_size = m->old_size;
         job->prove.new_size = m->new_size;
         pipeline_enter(io->pipeline, job, false);
@@ -326,7 +326,7 @@ static void take_fetch(struct io *io, struct peer *peer, const struct frame_mess
     if (m->kind == WASL__V1__OBJECT_REF__REF_UNSPECIFIED || (m->hash.len != 0 && m->hash.len != HASH_SIZE)) {
         fault(io, peer, frame);
     } else if (may_ask(io, peer)) {
-        struct job *job = job_of(io, JOB_FETCH, peer, peer->session->id);
+        struct job *job = job_of(io, JOB_FETCH, peer);
         job->fetch.what = (unsigned)m->kind;
         job->fetch.offset = m->offset;
         job->fetch.has_hash = m->hash.len == HASH_SIZE;

@@ -104,7 +104,7 @@ struct end {
 struct job {
     enum job_kind kind;
     uint8_t peer[32];                 /* link key that it came over */
-    uint8_t session[16];              /* answers go to this session only */
+    uint64_t session;                 /* answers go to the session of this serial number only */
     char member[IDENTIFIER_MOST + 1]; /* whose link it is */
     struct snapshot *snapshot;        /* by which it is judged */
     uint64_t received;                /* wall clock */

@@ -17,6 +17,7 @@ struct peers {
     struct status *status;
     struct map *by_key;
     struct peer *first;
+    uint64_t sessions; /* that were ever opened: the serial number of the last */
 };
 
 struct peers *peers_new(const struct transport *transport, const struct config_limits *limits,
@@ -150,7 +151,7 @@ void peers_open(struct peers *peers, struct peer *peer, struct hello *hello, uin
         drop_session(peer);
     }
     struct credit window = {peers->limits->submit_messages, peers->limits->submit_bytes};
-    peer->session = session_new(hello, window, now);
+    peer->session = session_new(hello, ++peers->sessions, window, now);
 }
 
 void peers_say(struct peers *peers, struct peer *peer, unsigned verb, const ProtobufCMessage *message,
@@ -192,10 +193,9 @@ static void give_credit(struct peers *peers, struct peer *peer, bool all)
     peers_say(peers, peer, VERB_CREDIT, &credit.base, bytes_make("", 0));
 }
 
-void peers_done(struct peers *peers, struct peer *peer, const uint8_t session[16], uint64_t messages,
-                uint64_t bytes)
+void peers_done(struct peers *peers, struct peer *peer, uint64_t session, uint64_t messages, uint64_t bytes)
 {
-    if (peer->session == NULL || memcmp(peer->session->id, session, 16) != 0)
+    if (peer->session == NULL || peer->session->serial != session)
         return; /* the credit of a session ends with it */
     window_done(&peer->session->in, messages, bytes);
     give_credit(peers, peer, false);

@@ -55,8 +55,7 @@ void peers_bye(struct peers *peers, struct bytes routing_id, enum refusal reason
 /* Sends what the mailboxes hold, as far as credit and socket go. */
 void peers_pump(struct peers *peers, struct peer *peer);
 /* Gives back credit for a message or chunk that is done with. */
-void peers_done(struct peers *peers, struct peer *peer, const uint8_t session[16], uint64_t messages,
-                uint64_t bytes);
+void peers_done(struct peers *peers, struct peer *peer, uint64_t session, uint64_t messages, uint64_t bytes);
 /* Liveness, backlogs, credit owed, expired mail. now: wall clock. */
 void peers_tick(struct peers *peers, uint64_t now, uint64_t monotonic);
 

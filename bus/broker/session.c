@@ -11,10 +11,10 @@ struct backlog {
     struct buffer message, payload;
 };
 
-struct session *session_new(struct hello *hello, struct credit window, uint64_t now)
+struct session *session_new(struct hello *hello, uint64_t serial, struct credit window, uint64_t now)
 {
     struct session *s = memory_zeroed(1, sizeof(*s));
-    memcpy(s->id, hello->id, sizeof(s->id));
+    s->serial = serial;
     memcpy(s->routing_id, hello->routing_id, hello->routing_id_len);
     s->routing_id_len = hello->routing_id_len;
     s->subsystems = hello->subsystems;

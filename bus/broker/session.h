@@ -22,7 +22,7 @@ struct transport {
 #define SESSION_DEAD           (15 * 1000000ULL) /* of silence */
 
 struct session {
-    uint8_t id[16];
+    uint64_t serial; /* ours, never used twice: the id in HELLO is the adapter's word and may be */
     uint8_t routing_id[256];
     size_t routing_id_len;
     char (*subsystems)[CODE_MOST + 1];
@@ -40,7 +40,7 @@ struct session {
     uint64_t backlog_bytes;
 };
 
-struct session *session_new(struct hello *hello, struct credit window, uint64_t now);
+struct session *session_new(struct hello *hello, uint64_t serial, struct credit window, uint64_t now);
 void session_free(struct session *session); /* NULL is harmless */
 struct bytes session_routing_id(const struct session *session);
 bool session_answers_for(const struct session *session, const char *subsystem_code);

@@ -1,0 +1,53 @@
+/* Members that try to bring the bus down, or to make others pay. */
+#include "desk.h"
+
+#include "base/clock.h"
+#include "session.pb-c.h"
+#include "wire/strict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* HELLO and a message behind it on the session that it replaces, both under one session id: the credit of the
+ * old session must not be given to the new one. */
+static void a_session_id_used_twice_does_not_mix_two_sessions(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q;
+    uint8_t session[16] = {1}; /* that of desk_linked */
+    struct buffer der = {0};
+    chain_der(country()->chain[MEN], &der);
+    ProtobufCBinaryData certificate = strict_field(buffer_bytes(&der));
+    Wasl__V1__Hello hello = WASL__V1__HELLO__INIT;
+    hello.version_min = hello.version_max = 1;
+    hello.session = strict_field(bytes_make(session, 16));
+    hello.n_certificate = 1;
+    hello.certificate = &certificate;
+    desk_say(d, MEN, 1, VERB_HELLO, &hello.base, bytes_make("", 0));
+    letter_request(&q, 100);
+    desk_submit(d, MEN, 1, &q);
+    desk_settle(d);
+    const struct session *s = peers_find(d->io.peers, country()->link[MEN].public_key)->session;
+    assert_non_null(s);
+    assert_int_equal(s->in.left.messages, s->in.size.messages);
+    assert_int_equal(s->in.owed.messages, 0);
+    buffer_free(&der);
+    letter_free(&q);
+    desk_close(d);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    country_end();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_session_id_used_twice_does_not_mix_two_sessions),
+    };
+    return cmocka_run_group_tests(tests, NULL, end);
+}
