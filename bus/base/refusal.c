@@ -69,6 +69,26 @@ const char *refusal_remedy(unsigned code)
                                 : "Update this side, then look at the code again.";
 }
 
+bool refusal_signer_unproven(unsigned code)
+{
+    switch (code) {
+    case REFUSAL_MALFORMED:
+    case REFUSAL_UNSUPPORTED_VERSION:
+    case REFUSAL_WRONG_INSTANCE:
+    case REFUSAL_UNKNOWN_MEMBER:
+    case REFUSAL_WRONG_SIGNER:
+    case REFUSAL_BAD_SIGNATURE:
+    case REFUSAL_UNKNOWN_CERTIFICATE:
+    case REFUSAL_CERTIFICATE_UNTRUSTED:
+    case REFUSAL_CERTIFICATE_EXPIRED:
+    case REFUSAL_CERTIFICATE_REVOKED:
+    case REFUSAL_REVOCATION_UNKNOWN:
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum refusal refusal_by_name(const char *name)
 {
     for (size_t i = 0; i < ROWS; i++)

@@ -2,6 +2,7 @@
 #define WASL_BASE_REFUSAL_H
 /* Why an exchange was refused. The numbers are on the wire and in the ledger: never re-used, never changed.
  * One table (refusal.def) is the source of the codes, the X-Road fault types, the words and the remedies. */
+#include <stdbool.h>
 
 enum refusal {
     REFUSAL_NONE = 0,
@@ -17,6 +18,9 @@ const char *refusal_xroad_type(unsigned code);
 /* One English sentence for people; what to do about it. */
 const char *refusal_words(unsigned code);
 const char *refusal_remedy(unsigned code);
+/* Is a message refused with this before its signature had been found good? Then nobody is proven to have made
+ * it, and whatever it says may be anybody's. */
+bool refusal_signer_unproven(unsigned code);
 /* The code of a name; REFUSAL_NONE when there is none. */
 enum refusal refusal_by_name(const char *name);
 

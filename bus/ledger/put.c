@@ -65,28 +65,6 @@ static int append_result(struct ledger *ledger, struct entry *entry, struct ledg
 
 /* --- messages --- */
 
-/* These say that it is not known who made the message, or that it has no valid form. Such a message may carry
- * anybody's exchange id: it is written down, and touches no exchange. */
-static bool signer_unproven(enum refusal reason)
-{
-    switch (reason) {
-    case REFUSAL_MALFORMED:
-    case REFUSAL_UNSUPPORTED_VERSION:
-    case REFUSAL_WRONG_INSTANCE:
-    case REFUSAL_UNKNOWN_MEMBER:
-    case REFUSAL_WRONG_SIGNER:
-    case REFUSAL_BAD_SIGNATURE:
-    case REFUSAL_UNKNOWN_CERTIFICATE:
-    case REFUSAL_CERTIFICATE_UNTRUSTED:
-    case REFUSAL_CERTIFICATE_EXPIRED:
-    case REFUSAL_CERTIFICATE_REVOKED:
-    case REFUSAL_REVOCATION_UNKNOWN:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void message_entry(const struct ledger_message *message, unsigned type, enum refusal reason,
                           struct entry *entry)
 {
@@ -362,7 +340,8 @@ int ledger_put_message(struct ledger *ledger, const struct ledger_message *messa
     if (message->reason != REFUSAL_NONE &&
         (!message->keep_header || message->header == NULL || !fits(message)))
         return put_refused_without_header(ledger, message, result, e);
-    if (signer_unproven(message->reason))
+    /* The exchange id may be anybody's: it is written down, and touches no exchange. */
+    if (refusal_signer_unproven(message->reason))
         return put_refused(ledger, message, message->reason, result, e);
     switch (message->header->kind) {
     case MESSAGE_REQUEST:

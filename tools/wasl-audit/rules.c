@@ -42,24 +42,7 @@ bool rules_signature_needed(const struct record *record)
 {
     if (!record->has_header)
         return false;
-    if (record->entry.type != ENTRY_REFUSED)
-        return true;
-    switch (record->entry.reason) {
-    case REFUSAL_MALFORMED:
-    case REFUSAL_UNSUPPORTED_VERSION:
-    case REFUSAL_WRONG_INSTANCE:
-    case REFUSAL_UNKNOWN_MEMBER:
-    case REFUSAL_WRONG_SIGNER:
-    case REFUSAL_BAD_SIGNATURE:
-    case REFUSAL_UNKNOWN_CERTIFICATE:
-    case REFUSAL_CERTIFICATE_UNTRUSTED:
-    case REFUSAL_CERTIFICATE_EXPIRED:
-    case REFUSAL_CERTIFICATE_REVOKED:
-    case REFUSAL_REVOCATION_UNKNOWN:
-        return false; /* refused before its signature had been found good */
-    default:
-        return true;
-    }
+    return record->entry.type != ENTRY_REFUSED || !refusal_signer_unproven(record->entry.reason);
 }
 
 static void leaf_of(const struct record *record, uint8_t leaf[HASH_SIZE])

@@ -45,12 +45,21 @@ static void a_number_of_a_later_version_is_shown_as_unknown(void **state)
     assert_int_equal(refusal_by_name("GRANT_EXPIRED"), REFUSAL_NONE);
 }
 
+static void only_form_and_signer_leave_it_open_who_signed(void **state)
+{
+    (void)state;
+    for (unsigned code = 0; code < 256; code++)
+        assert_int_equal(refusal_signer_unproven(code),
+                         (code >= 1 && code <= 3) || (code >= 20 && code <= 27));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_refusal_has_a_name_a_fault_type_words_and_a_remedy),
         cmocka_unit_test(the_numbers_of_the_wire_stay),
         cmocka_unit_test(a_number_of_a_later_version_is_shown_as_unknown),
+        cmocka_unit_test(only_form_and_signer_leave_it_open_who_signed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
