@@ -6,7 +6,7 @@
 #include "crypto/hash.h"
 #include "exits.h"
 #include "findings.h"
-#include "judge.h"
+#include "review.h"
 #include "recompute.h"
 #include "rules.h"
 #include "source.h"
@@ -43,7 +43,7 @@ struct verify_run {
     struct recompute *recompute;
     struct rules *rules;
     struct certificates *certificates;
-    struct judge *judge; /* NULL without a registry */
+    struct review *review; /* NULL without a registry */
     uint64_t signatures;
     uint8_t registry[HASH_SIZE]; /* the one looked for last */
 };
@@ -146,8 +146,8 @@ static int check_signature(struct verify_run *run, const struct record *record, 
         return 0;
     }
     run->signatures++;
-    if (run->judge != NULL && record->entry.type != ENTRY_REFUSED &&
-        !judge_message(run->judge, record, certificate, words))
+    if (run->review != NULL && record->entry.type != ENTRY_REFUSED &&
+        !review_message(run->review, record, certificate, words))
         finding(&run->findings, "entry %" PRIu64 ": %s", record->index, words);
     return 0;
 }
@@ -169,7 +169,7 @@ static int check_entry(struct verify_run *run, uint64_t index, struct bytes raw,
     certificates_note(run->certificates, &record);
     if (check_registry(run, &record, e) != 0 || check_object(run, &record, e) != 0)
         goto done;
-    if (run->judge != NULL && judge_note(run->judge, &record, &run->findings, e) != 0)
+    if (run->review != NULL && review_note(run->review, &record, &run->findings, e) != 0)
         goto done;
     result = check_signature(run, &record, e);
 done:
@@ -306,7 +306,7 @@ static int check_all(struct verify_run *run, struct error *e)
     const struct source *source = &run->options->source;
     if (source->registry != NULL) {
         struct registry_authority authority = source_authority(source);
-        run->judge = judge_new(run->reader, &authority);
+        run->review = review_new(run->reader, &authority);
     }
     bool progress = isatty(STDERR_FILENO);
     for (uint64_t number = 0; number * TREE_TILE < run->checkpoint.size; number++) {
@@ -332,8 +332,8 @@ static int check_all(struct verify_run *run, struct error *e)
            " still within their time; %" PRIu64 " refusals recorded\n",
            counts.exchanges, counts.answered, counts.ended, counts.open, counts.refused);
     printf("signatures  %" PRIu64 " good, each under its member's certificate%s\n", run->signatures,
-           run->judge != NULL ? ", judged by the registry and revocation lists of then"
-                              : " (whether that certificate was trusted: give --registry)");
+           run->review != NULL ? ", judged by the registry and revocation lists of then"
+                               : " (whether that certificate was trusted: give --registry)");
     return 0;
 }
 
@@ -396,7 +396,7 @@ static int run_verify(struct verify_options *verify, struct error *e)
         goto done;
     result = conclude(&run, state_path, e);
 done:
-    judge_free(run.judge);
+    review_free(run.review);
     certificates_free(run.certificates);
     rules_free(run.rules);
     recompute_free(run.recompute);
