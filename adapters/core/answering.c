@@ -263,7 +263,12 @@ static enum refusal outcome_of(const struct job *job, struct reply *reply)
         return REFUSAL_PROVIDER_FAILED;
     if (reply->body.len > job->service->most_response || reply->body.len > DELIVERY_MOST / 2)
         return REFUSAL_RESPONSE_TOO_LARGE;
-    return permitted_reduce(job->grant, reply);
+    enum refusal refusal = permitted_reduce(job->grant, reply);
+    for (size_t i = 0; refusal == REFUSAL_NONE && i < reply->headers.count; i++)
+        if (!http_field_valid(bytes_of_string(reply->headers.items[i].name),
+                              bytes_of_string(reply->headers.items[i].value)))
+            refusal = REFUSAL_PROVIDER_FAILED;
+    return refusal;
 }
 
 static void calls_came_back(void *arg)

@@ -25,14 +25,14 @@ static bool clean(struct bytes b)
     return true;
 }
 
-/* Names and values go into HTTP messages again: nothing in them may end a line. */
+/* They go into HTTP messages again. */
 static bool take_headers(size_t count, const ProtobufCBinaryData *fields, struct http_headers *out)
 {
     if (count % 2 != 0)
         return false;
     for (size_t i = 0; i < count; i += 2) {
         struct bytes name = strict_bytes(fields[i]), value = strict_bytes(fields[i + 1]);
-        if (name.len == 0 || !clean(name) || !clean(value))
+        if (!http_field_valid(name, value))
             return false;
         http_headers_add_bytes(out, name, value);
     }

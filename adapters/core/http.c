@@ -32,6 +32,20 @@ void http_headers_add_bytes(struct http_headers *headers, struct bytes name, str
     add(headers, text_of(name), text_of(value));
 }
 
+bool http_field_valid(struct bytes name, struct bytes value)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.data[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+              (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
+            return false;
+    }
+    for (size_t i = 0; i < value.len; i++)
+        if ((value.data[i] < 0x20 && value.data[i] != '\t') || value.data[i] == 0x7f)
+            return false;
+    return name.len > 0;
+}
+
 const char *http_headers_get(const struct http_headers *headers, const char *name)
 {
     for (size_t i = 0; i < headers->count; i++)

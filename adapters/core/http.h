@@ -13,6 +13,10 @@ void http_headers_add(struct http_headers *headers, const char *name, const char
 void http_headers_add_bytes(struct http_headers *headers, struct bytes name, struct bytes value);
 /* First value of that name (compared without case); NULL when there is none. */
 const char *http_headers_get(const struct http_headers *headers, const char *name);
+/* May this be a field of an HTTP message? The name is a token of RFC 9110: with a colon or a blank in it the
+ * other side would read another field than the one that was judged. The value has no control byte but tabs.
+ */
+bool http_field_valid(struct bytes name, struct bytes value);
 void http_headers_free(struct http_headers *headers);
 
 #endif

@@ -75,11 +75,14 @@ static enum refusal check_subject(enum subject_type declared, const char *value,
     }
     out->subject_type = declared;
     snprintf(out->subject, sizeof(out->subject), "%s", canonical);
-    /* The first person in the path is whom the operation is about; those after it are whom else it names. */
+    /* The first person in the path (of the service's type, where it has one) is whom the operation is about;
+     * those after it are whom else it names. */
     for (size_t i = 0; i < match->parameter_count; i++) {
         const struct operation_parameter *p = &match->parameters[i];
-        if (p->type == SUBJECT_NONE || (declared != SUBJECT_NONE && p->type != declared))
+        if (p->type == SUBJECT_NONE || (wanted != SUBJECT_NONE && p->type != wanted))
             continue;
+        if (declared != SUBJECT_NONE && p->type != declared)
+            return REFUSAL_SUBJECT_TYPE;
         if (declared != SUBJECT_NONE && strcmp(p->value, canonical) != 0)
             return REFUSAL_SUBJECT_MISMATCH;
         out->subject_type = p->type;
@@ -87,6 +90,15 @@ static enum refusal check_subject(enum subject_type declared, const char *value,
         break;
     }
     return REFUSAL_NONE;
+}
+
+/* It goes into a request line as it is: no byte that could end it there. */
+static bool query_plain(struct bytes query)
+{
+    for (size_t i = 0; i < query.len; i++)
+        if (query.data[i] <= 0x20 || query.data[i] == 0x7f || query.data[i] == '#')
+            return false;
+    return true;
 }
 
 /* On exactly the bytes that go on to the ministry's system. */
@@ -100,6 +112,8 @@ static enum refusal check_opened(const struct delivery *d, struct bytes head, st
         return REFUSAL_MALFORMED;
     if (content.len > out->service->most_request)
         return REFUSAL_TOO_LARGE;
+    if (!query_plain(buffer_bytes(&call->query)))
+        return REFUSAL_BAD_PARAMETER;
     buffer_append_bytes(&call->body, content);
     enum refusal refusal =
         operation_match(out->service, buffer_bytes(&call->method), buffer_bytes(&call->path), &call->match);

@@ -176,8 +176,9 @@ static void take_headers(struct ask *ask, const struct request *request, const c
         if (field_single(h->name) && occurrences(&request->headers, h->name) > 1)
             refuse(ask, words, REFUSAL_BAD_REQUEST,
                    "A header field that may stand only once is there twice.");
-        if (!field_value_plain(h->value, SIZE_MAX))
-            refuse(ask, words, REFUSAL_BAD_REQUEST, "A header field holds control bytes.");
+        if (!http_field_valid(bytes_of_string(h->name), bytes_of_string(h->value)))
+            refuse(ask, words, REFUSAL_BAD_REQUEST,
+                   "A header field holds control bytes, or its name is none.");
         if (field_filtered(h->name) || field_stripped_from_request(h->name))
             continue;
         has_id = has_id || strcasecmp(h->name, "X-Road-Id") == 0;

@@ -154,6 +154,8 @@ static void put_base64(struct buffer *out, const uint8_t key[32])
     base64_encode(bytes_make(key, 32), out);
 }
 
+const char *country_subject_type = "IUC";
+
 static void put_member(struct buffer *out, int m)
 {
     char hex[65];
@@ -175,12 +177,14 @@ static void put_member(struct buffer *out, int m)
             "        services:\n"
             "          - code: person\n            kind: request\n"
             "            name: {ar: a, fr: f, en: e}\n            media_type: application/json\n"
-            "            subject: IUC\n            fields: [/name/fr, /birth_date, /filiation]\n"
+            "            fields: [/name/fr, /birth_date, /filiation]\n"
             "            max_request: 2MiB\n            max_response: 2MiB\n            timeout_ms: 10000\n"
             "            retention: P5Y\n            pad: true\n            evidence: none\n"
             "            operations:\n"
             "              - {code: identity, method: GET, path: \"/persons/{iuc:IUC}\"}\n"
             "              - {code: attest, method: POST, path: \"/persons/{iuc:IUC}/attestations\"}\n");
+    if (m == MI && country_subject_type != NULL)
+        buffer_printf(out, "            subject: %s\n", country_subject_type);
 }
 
 static void document(unsigned version, const char *fields, struct buffer *out)

@@ -39,6 +39,8 @@ void country_end(void);
  * such as "whole: true". */
 void country_sign_registry(unsigned version, const struct buffer *previous, const char *fields,
                            struct buffer *out);
+/* What registries signed from now on say of the service's subject: "IUC" at first, NULL for none. */
+extern const char *country_subject_type;
 /* A CRL of that number that revokes a member's certificate (MEMBERS: nobody's). */
 void country_crl(long number, int revoked, struct buffer *out);
 /* A fresh folder below the country's. */

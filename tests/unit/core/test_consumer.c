@@ -37,7 +37,8 @@ static int teardown(void **state)
 }
 
 struct response {
-    int signer; /* MI, unless said otherwise */
+    const char *header; /* a name */
+    int signer;         /* MI, unless said otherwise */
     const char *provider, *operation;
     const struct sealing_key *to;
     const uint8_t *request_leaf, *exchange_id;
@@ -67,6 +68,10 @@ static struct hand_message *respond(struct world *w, const struct response *r)
     if (r->operation != NULL)
         strcpy(h.operation, r->operation);
     head.status = 200;
+    ProtobufCBinaryData field[2] = {strict_field(bytes_of_string(r->header != NULL ? r->header : "X-Y")),
+                                    strict_field(bytes_of_string("v"))};
+    head.n_header = 2;
+    head.header = field;
     strict_pack(&head.base, &packed);
     struct seal_receiver receiver = {.receiver = "TN/GOV/MEN"};
     memcpy(receiver.public_key, (r->to != NULL ? r->to : &country()->sealing[MEN])->public_key, 32);
@@ -112,6 +117,12 @@ static void the_response_of_the_provider_asked_is_accepted(void **state)
     assert_int_equal(verdict(w, &plain), REFUSAL_NONE);
     assert_int_equal(w->status, 200);
     assert_string_equal(w->answer_body, "{\"a\":1}");
+}
+
+static void a_response_whose_header_has_no_name_is_not_accepted(void **state)
+{
+    struct response r = {.signer = MI, .header = "X-Road-Error: forged"};
+    assert_int_equal(verdict(*state, &r), REFUSAL_MALFORMED);
 }
 
 static void a_response_signed_by_another_member_is_not_accepted(void **state)
@@ -259,6 +270,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_response_of_the_provider_asked_is_accepted),
+        TEST(a_response_whose_header_has_no_name_is_not_accepted),
         TEST(a_response_signed_by_another_member_is_not_accepted),
         TEST(a_response_of_another_provider_than_asked_is_not_accepted),
         TEST(a_response_to_another_request_is_not_accepted),

@@ -95,6 +95,32 @@ static void what_cannot_be_reduced_is_refused(void **state)
     assert_int_equal(hand_bus_find(&w->bus, MI, MESSAGE_RESPONSE)->header.outcome, REFUSAL_NOT_FILTERABLE);
 }
 
+/* A name that holds a colon would be another field at the other side: one that only the front may set, or a
+ * second length of the body. */
+static void a_header_whose_name_is_no_name_leaves_nothing(void **state)
+{
+    struct world *w = *state;
+    struct buffer whole = {0};
+    static const char *const bad[][2] = {
+        {"X-Road-Error: forged", "x"}, {"Transfer-Encoding:", "chunked"}, {"X Y", "x"}, {"X-Y", "a\x01"}};
+    country_sign_registry(2, &country()->registry, "whole: true", &whole);
+    w->bus.registry = &whole;
+    both(state);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        w->system.more_header = bad[i][0];
+        w->system.more_value = bad[i][1];
+        ask_and_wait(w, world_ask_new(w, "01234567890"));
+        assert_int_equal(w->refusal, REFUSAL_PROVIDER_FAILED);
+    }
+    w->system.more_header = "X-Y";
+    w->system.more_value = "a\tb";
+    ask_and_wait(w, world_ask_new(w, "01234567890"));
+    assert_int_equal(w->refusal, REFUSAL_NONE);
+    assert_string_equal(w->answer_headers, "Content-Type=application/json;X-Y=a\tb;");
+    w->bus.registry = &country()->registry;
+    buffer_free(&whole);
+}
+
 static void an_unknown_person_is_a_signed_outcome(void **state)
 {
     struct world *w = both(state);
@@ -340,6 +366,7 @@ int main(void)
         TEST(both_sides_headers_carry_their_own_pseudonym_of_the_subject),
         TEST(the_error_body_of_the_providers_system_is_reduced_too),
         TEST(what_cannot_be_reduced_is_refused),
+        TEST(a_header_whose_name_is_no_name_leaves_nothing),
         TEST(an_unknown_person_is_a_signed_outcome),
         TEST(what_the_own_registry_does_not_allow_is_recorded_and_not_sent),
         TEST(each_refusal_of_an_ask_has_its_own_code),

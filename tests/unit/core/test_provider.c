@@ -356,6 +356,36 @@ static void a_question_about_nobody_is_refused(void **state)
     assert_int_equal(outcome(*state, &r), REFUSAL_SUBJECT_MISSING);
 }
 
+/* What a system is asked and what the ledger says it was asked about stay the same also where the service
+ * demands no subject. */
+static void a_declared_person_of_another_type_than_the_path_asks_about_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct buffer next = {0};
+    country_subject_type = NULL;
+    country_sign_registry(2, w->bus.registry, NULL, &next);
+    country_subject_type = "IUC";
+    w->bus.registry = &next;
+    hand_bus_notice(&w->bus, MI);
+    world_settle(w);
+    struct world_request r = plain;
+    r.subject_type = "CIN";
+    r.iuc = "01234567";
+    r.path_iuc = "01234567890";
+    assert_int_equal(outcome(w, &r), REFUSAL_SUBJECT_TYPE);
+    assert_int_equal(w->system.calls, 0);
+    w->bus.registry = &country()->registry;
+    buffer_free(&next);
+}
+
+static void a_query_that_no_request_line_can_carry_is_refused(void **state)
+{
+    struct world_request r = plain;
+    r.query = "a=b HTTP/1.1\r\nHost: x";
+    assert_int_equal(outcome(*state, &r), REFUSAL_BAD_PARAMETER);
+    assert_int_equal(((struct world *)*state)->system.calls, 0);
+}
+
 /* --- waiting for what has to be fetched --- */
 
 /* The same request under a certificate that nobody has. */
@@ -585,6 +615,8 @@ int main(void)
         TEST(the_response_of_a_non_safe_operation_is_sent_again_after_a_restart),
         TEST(a_non_safe_operation_that_was_begun_is_never_run_again),
         TEST(a_call_that_takes_too_long_is_answered_and_its_late_reply_dropped),
+        TEST(a_declared_person_of_another_type_than_the_path_asks_about_is_refused),
+        TEST(a_query_that_no_request_line_can_carry_is_refused),
         TEST(a_request_waits_for_its_own_chain_whatever_else_comes),
         TEST(more_chains_than_may_be_fetched_at_once_are_fetched_one_after_the_other),
         TEST(a_non_safe_call_that_takes_too_long_has_an_unknown_outcome),

@@ -243,8 +243,9 @@ static void head_of(const struct world_request *r, struct buffer *out)
                   r->path_end != NULL ? r->path_end : "");
     head.method = strict_field(bytes_of_string(r->method != NULL ? r->method : "GET"));
     head.path = strict_field(buffer_bytes(&path));
+    head.query = strict_field(bytes_of_string(r->query != NULL ? r->query : ""));
     if (!r->no_subject) {
-        head.subject_type = strict_field(bytes_of_string("IUC"));
+        head.subject_type = strict_field(bytes_of_string(r->subject_type != NULL ? r->subject_type : "IUC"));
         head.subject_value = strict_field(bytes_of_string(iuc));
     }
     strict_pack(&head.base, out);

@@ -55,9 +55,10 @@ bool world_answered(struct world *w);            /* for world_run: one more answ
 
 /* A request of MEN made by hand, for a provider alone. */
 struct world_request {
-    int signer;           /* MEN */
-    const char *consumer; /* MEN's subsystem */
-    const char *iuc, *path_iuc, *method, *path_end, *operation, *purpose, *legal_basis, *body;
+    int signer;               /* MEN */
+    const char *consumer;     /* MEN's subsystem */
+    const char *subject_type; /* IUC */
+    const char *iuc, *path_iuc, *method, *path_end, *query, *operation, *purpose, *legal_basis, *body;
     bool no_subject;
     int64_t created; /* relative to now, microseconds */
     int64_t expires; /* relative to created; 0: 30 s */

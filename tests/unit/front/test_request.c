@@ -224,6 +224,8 @@ static void contradicting_and_repeated_headers_are_refused(void **state)
     header_is_refused("X-Road-UserId", "a\x01", REFUSAL_BAD_REQUEST);
     header_is_refused("X-Custom", "a\x7f", REFUSAL_BAD_REQUEST);
     header_is_refused("X-Road-Id", "\xff", REFUSAL_BAD_REQUEST);
+    header_is_refused("X-Road-Client :", "a", REFUSAL_BAD_REQUEST);
+    header_is_refused("", "a", REFUSAL_BAD_REQUEST);
 }
 
 static void a_list_of_purposes_is_no_purpose(void **state)
