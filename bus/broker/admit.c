@@ -44,6 +44,16 @@ static enum refusal check_chain(struct admit *a, struct job *job, struct chain *
     struct chain *chain = chain_parse_der(buffer_bytes(&h->chain), &e);
     if (chain == NULL)
         return REFUSAL_CERTIFICATE_UNTRUSTED;
+    /* What is kept is kept for ever: only what the member's authority has signed, and one chain for each
+     * leaf. */
+    struct chain *path =
+        trust_path(snapshot_trust(job->snapshot), chain, member->anchor, member->certificate_subject);
+    chain_free(chain);
+    chain = path;
+    if (chain == NULL)
+        return REFUSAL_CERTIFICATE_UNTRUSTED;
+    buffer_clear(&h->chain);
+    chain_der(chain, &h->chain);
     struct verified_key key = {0};
     enum refusal refusal = trust_verify(snapshot_trust(job->snapshot), chain, member->anchor,
                                         member->certificate_subject, clock_wall(), &key);

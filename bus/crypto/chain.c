@@ -184,8 +184,10 @@ char *chain_subject(const struct chain *chain)
     long len;
 
     BUG_ON(bio == NULL);
-    BUG_ON(X509_NAME_print_ex(bio, X509_get_subject_name(chain->certificates[0]), 0, XN_FLAG_RFC2253) < 0);
-    len = BIO_get_mem_data(bio, &text);
+    /* A name that cannot be written is a peer's doing: it is nobody's. */
+    bool written =
+        X509_NAME_print_ex(bio, X509_get_subject_name(chain->certificates[0]), 0, XN_FLAG_RFC2253) >= 0;
+    len = written ? BIO_get_mem_data(bio, &text) : 0;
     subject = memory_zeroed((size_t)len + 1, 1);
     if (len > 0)
         memcpy(subject, text, (size_t)len);

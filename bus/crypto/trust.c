@@ -494,6 +494,57 @@ static enum refusal judge(struct trust *trust, const struct chain *chain, const 
     return refusal;
 }
 
+/* DER of the presented certificates that stand on the path. */
+static void path_der(const struct chain *chain, STACK_OF(X509) * path, struct buffer *der)
+{
+    for (int n = 0; n < sk_X509_num(path); n++)
+        for (size_t i = 0; i < chain_count(chain); i++)
+            if (X509_cmp(sk_X509_value(path, n), chain_certificate(chain, i)) == 0) {
+                chain_certificate_der(chain, i, der);
+                break;
+            }
+}
+
+static bool has_subject(const struct chain *chain, const char *subject)
+{
+    char *actual = chain_subject(chain);
+    bool same = strcmp(actual, subject) == 0;
+
+    free(actual);
+    return same;
+}
+
+struct chain *trust_path(const struct trust *trust, const struct chain *chain, const char *anchor,
+                         const char *subject)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    STACK_OF(X509) *untrusted = sk_X509_new_null();
+    struct chain *path = NULL;
+    struct buffer der = {0};
+
+    BUG_ON(store == NULL || ctx == NULL || untrusted == NULL);
+    for (size_t i = 0; i < trust->anchor_count; i++)
+        if (strcmp(trust->anchors[i].name, anchor) == 0)
+            BUG_ON(X509_STORE_add_cert(store, trust->anchors[i].certificate) != 1);
+    for (size_t i = 1; i < chain_count(chain); i++)
+        BUG_ON(sk_X509_push(untrusted, chain_certificate(chain, i)) <= 0);
+    BUG_ON(X509_STORE_CTX_init(ctx, store, chain_leaf(chain), untrusted) != 1);
+    /* Without these two an error of time or of CRLs could come before a signature has been looked at. */
+    X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_PARTIAL_CHAIN);
+    X509_VERIFY_PARAM_set_depth(X509_STORE_CTX_get0_param(ctx), CHAIN_MOST);
+    if (has_subject(chain, subject) && X509_verify_cert(ctx) == 1) {
+        path_der(chain, X509_STORE_CTX_get0_chain(ctx), &der);
+        path = chain_parse_der(buffer_bytes(&der), NULL);
+    }
+    X509_STORE_CTX_free(ctx);
+    sk_X509_free(untrusted);
+    X509_STORE_free(store);
+    buffer_free(&der);
+    ERR_clear_error();
+    return path;
+}
+
 /* What was asked, as one hash. The lengths keep anchor and subject apart. */
 static void question_id(const struct chain *chain, const char *anchor, const char *subject,
                         uint8_t id[HASH_SIZE])
@@ -515,8 +566,6 @@ enum refusal trust_verify(struct trust *trust, const struct chain *chain, const 
 {
     struct trust_verdict verdict = {0};
     uint8_t id[HASH_SIZE];
-    char *actual;
-    bool same;
 
     memset(out, 0, sizeof(*out));
     atomic_store(&trust->in_use, true);
@@ -525,10 +574,7 @@ enum refusal trust_verify(struct trust *trust, const struct chain *chain, const 
         enum refusal refusal;
 
         atomic_fetch_add(&trust->judged, 1);
-        actual = chain_subject(chain);
-        same = strcmp(actual, subject) == 0;
-        free(actual);
-        if (!same)
+        if (!has_subject(chain, subject))
             return REFUSAL_CERTIFICATE_UNTRUSTED;
         refusal = judge(trust, chain, anchor, now, &verdict);
         if (refusal != REFUSAL_NONE)

@@ -45,6 +45,13 @@ struct verified_key {
  */
 enum refusal trust_verify(struct trust *trust, const struct chain *chain, const char *anchor,
                           const char *subject, uint64_t now, struct verified_key *out);
+/*
+ * The certificates of `chain`, leaf first, that lead from it to the anchor, each signed by the next, whatever
+ * the time and the CRLs say: what is worth keeping of a chain that a peer shows. Strangers between are left
+ * out, so that one leaf has one such chain. NULL: it does not lead there, or its subject is not `subject`.
+ */
+struct chain *trust_path(const struct trust *trust, const struct chain *chain, const char *anchor,
+                         const char *subject);
 /* How many chains have been judged in full, not from the cache: for metrics. */
 uint64_t trust_judged(const struct trust *trust);
 

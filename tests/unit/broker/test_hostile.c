@@ -37,6 +37,35 @@ static void a_session_id_used_twice_does_not_mix_two_sessions(void **state)
     desk_close(d);
 }
 
+/* What HELLO brings stays in trust store and ledger for ever: certificates that prove nothing do not. */
+static void strangers_in_a_chain_are_not_kept(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    uint64_t size = desk_size(d);
+    for (int stranger = 0; stranger < MEMBERS; stranger++) {
+        uint8_t session[16] = {9, (uint8_t)stranger};
+        struct buffer leaf = {0}, other = {0};
+        chain_certificate_der(country()->chain[MEN], 0, &leaf);
+        chain_certificate_der(country()->chain[stranger], 0, &other);
+        ProtobufCBinaryData certificates[] = {strict_field(buffer_bytes(&leaf)),
+                                              strict_field(buffer_bytes(&other))};
+        Wasl__V1__Hello hello = WASL__V1__HELLO__INIT;
+        hello.version_min = hello.version_max = 1;
+        hello.session = strict_field(bytes_make(session, 16));
+        hello.n_certificate = 2;
+        hello.certificate = certificates;
+        desk_say(d, MEN, 1, VERB_HELLO, &hello.base, bytes_make("", 0));
+        desk_settle(d);
+        AWAIT(welcome, VERB_WELCOME, MEN, 1);
+        sent_free(welcome);
+        buffer_free(&leaf);
+        buffer_free(&other);
+    }
+    assert_int_equal(desk_size(d), size);
+    desk_close(d);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -48,6 +77,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_id_used_twice_does_not_mix_two_sessions),
+        cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, end);
 }

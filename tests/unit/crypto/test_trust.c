@@ -298,6 +298,43 @@ static void threads_judge_by_one_set(void **state)
     chain_free(revoked);
 }
 
+static void only_what_leads_to_the_anchor_is_worth_keeping(void **state)
+{
+    struct trust *trust = good_trust();
+    X509 *leaf = leaf_with((struct pki_request){.not_before = -9 * PKI_DAY, .not_after = -PKI_DAY});
+    struct buffer good = {0}, kept = {0};
+    struct pki_ca pretender;
+    struct chain *chain, *path;
+
+    (void)state;
+    pki_der(leaf, &good);
+    pki_der(issuing.certificate, &good);
+    /* Expired, and with a stranger between. */
+    chain = chain_of(leaf, foreign.certificate, issuing.certificate);
+    path = trust_path(trust, chain, "national", SUBJECT);
+    assert_non_null(path);
+    chain_der(path, &kept);
+    assert_true(bytes_equal(buffer_bytes(&good), buffer_bytes(&kept)));
+    assert_null(trust_path(trust, chain, "external", SUBJECT));
+    assert_null(trust_path(trust, chain, "national", "CN=TN/GOV/MAS,O=Wasl"));
+    chain_free(path);
+    chain_free(chain);
+
+    /* A CA that only bears the name of the real one: no error of time comes before that of the signature. */
+    pki_issuing(&pretender, &root, "Issuing");
+    leaf = pki_certificate(&pretender, &(struct pki_request){.name = "TN/GOV/MI",
+                                                             .key = member_key,
+                                                             .not_before = -9 * PKI_DAY,
+                                                             .not_after = -PKI_DAY});
+    chain = chain_of(leaf, issuing.certificate, NULL);
+    assert_null(trust_path(trust, chain, "national", SUBJECT));
+    chain_free(chain);
+    pki_ca_free(&pretender);
+    buffer_free(&good);
+    buffer_free(&kept);
+    trust_free(trust);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +352,7 @@ int main(void)
         cmocka_unit_test(an_anchor_that_is_no_ca_is_refused),
         cmocka_unit_test(a_verdict_is_remembered_for_its_time_only),
         cmocka_unit_test(threads_judge_by_one_set),
+        cmocka_unit_test(only_what_leads_to_the_anchor_is_worth_keeping),
     };
 
     return cmocka_run_group_tests(tests, make_country, free_country);
