@@ -86,11 +86,21 @@ static struct counter *counter_of(struct limiter *limiter, const char *member, u
     return c;
 }
 
+static bool has_room(const struct limiter *limiter, const struct counter *c)
+{
+    return c->rest == 0 && c->written < limiter->most;
+}
+
+bool limiter_room(struct limiter *limiter, const char *member, uint64_t now)
+{
+    return has_room(limiter, counter_of(limiter, member, now));
+}
+
 bool limiter_allow(struct limiter *limiter, const char *member, enum refusal reason,
                    const uint8_t leaf[HASH_SIZE], uint64_t now)
 {
     struct counter *c = counter_of(limiter, member, now);
-    if (c->rest == 0 && c->written < limiter->most) {
+    if (has_room(limiter, c)) {
         c->written++;
         return true;
     }

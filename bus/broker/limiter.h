@@ -12,6 +12,8 @@ struct limiter;
 
 struct limiter *limiter_new(unsigned most_per_second);
 void limiter_free(struct limiter *limiter); /* NULL is harmless */
+/* Has the member's second room for one more entry? */
+bool limiter_room(struct limiter *limiter, const char *member, uint64_t now);
 /* May this refusal be written on its own? If not it has been counted. */
 bool limiter_allow(struct limiter *limiter, const char *member, enum refusal reason,
                    const uint8_t leaf[HASH_SIZE], uint64_t now);

@@ -112,15 +112,9 @@ static int first_batch(struct writer *w, const struct snapshot *snapshot, struct
 static void put_message(struct writer *w, struct job *job, struct ledger_result *result)
 {
     struct message *m = &job->message;
-    bool response = m->form == REFUSAL_NONE && m->header.kind == MESSAGE_RESPONSE;
     result->index = UINT64_MAX;
-    /* Without room on the disk nothing begins; what ends an exchange still does. */
-    if (w->stopped || (!response && w->full)) {
-        m->answer = w->stopped ? REFUSAL_STOPPED : REFUSAL_DISK_FULL;
-        return;
-    }
-    if (m->verdict != REFUSAL_NONE && !limiter_allow(w->limiter, job->member, m->verdict, m->leaf, w->now)) {
-        m->answer = m->verdict;
+    if (w->stopped) {
+        m->answer = REFUSAL_STOPPED;
         return;
     }
     const struct ledger_message record = {
@@ -135,13 +129,20 @@ static void put_message(struct writer *w, struct job *job, struct ledger_result 
         .deadline = m->deadline,
         .quota_key = m->has_quota ? m->quota_key : NULL,
         .quota_per_day = m->per_day,
+        .no_refusals = !limiter_room(w->limiter, job->member, w->now),
+        .only_ends = w->full,
     };
     struct error e = {0};
     set_registry(w, job->snapshot);
     if (ledger_put_message(w->options.ledger, &record, result, &e) < 0)
         fatal("ledger_put_failed", &e);
-    if (result->type == ENTRY_REFUSED && m->verdict == REFUSAL_NONE)
+    if (result->type == ENTRY_REFUSED || result->type == ENTRY_LATE) {
         limiter_note(w->limiter, job->member, w->now);
+    } else if (!result->old && result->index == UINT64_MAX) {
+        m->answer = w->full ? REFUSAL_DISK_FULL : result->reason;
+        if (!w->full)
+            limiter_allow(w->limiter, job->member, result->reason, m->leaf, w->now); /* counted */
+    }
 }
 
 /* Is the adapter's checkpoint an earlier state of this ledger? If not, this one was rolled back or split: it
@@ -189,12 +190,18 @@ static void put_end(struct writer *w, struct job *job, struct ledger_result *res
         fatal("ledger_put_failed", &e);
 }
 
+/* When a second of counted refusals is over; while the disk is nearly full they go on being counted. */
+static uint64_t rest_due(const struct writer *w)
+{
+    return w->full || w->stopped ? UINT64_MAX : limiter_due(w->limiter);
+}
+
 static void put_rest_of_refusals(struct writer *w, bool all)
 {
     struct limiter_rest rest;
     struct ledger_result result;
     struct error e = {0};
-    while (!w->stopped && limiter_next(w->limiter, w->now, all, &rest)) {
+    while (!w->stopped && (all || !w->full) && limiter_next(w->limiter, w->now, all, &rest)) {
         if (ledger_put_refused_many(w->options.ledger, bytes_of_string(rest.member), rest.reason, rest.count,
                                     rest.hash, &result, &e) < 0)
             fatal("ledger_put_failed", &e);
@@ -428,7 +435,7 @@ static void keep_evidence(struct writer *w)
 static void write_batch(struct writer *w)
 {
     struct error e = {0};
-    bool writing = limiter_due(w->limiter) <= w->now;
+    bool writing = rest_due(w) <= w->now;
     memset(w->results, 0, sizeof(w->results[0]) * w->count);
     for (size_t i = 0; i < w->count; i++) {
         writing = writing || writes(w->batch[i]);
@@ -454,8 +461,8 @@ static void write_batch(struct writer *w)
 
 static uint64_t patience(const struct writer *w)
 {
-    uint64_t due = limiter_due(w->limiter), now = clock_wall();
-    if (due == UINT64_MAX || w->stopped)
+    uint64_t due = rest_due(w), now = clock_wall();
+    if (due == UINT64_MAX)
         return UINT64_MAX;
     return due > now ? due - now : 1;
 }

@@ -77,6 +77,10 @@ struct ledger_message {
     uint64_t deadline;
     const uint8_t *quota_key;
     uint64_t quota_per_day;
+    /* What these two keep from being written is told by index UINT64_MAX with type 0, and reason. What was
+     * here before is found all the same. */
+    bool no_refusals; /* no refusal, and of an exchange no second late response: its sender had its share */
+    bool only_ends;   /* nothing but a response that ends its exchange: the disk is nearly full */
 };
 int ledger_put_message(struct ledger *ledger, const struct ledger_message *message,
                        struct ledger_result *result, struct error *e);

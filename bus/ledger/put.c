@@ -65,6 +65,14 @@ static int append_result(struct ledger *ledger, struct entry *entry, struct ledg
 
 /* --- messages --- */
 
+static int put_nothing(struct ledger_result *result, enum refusal reason)
+{
+    *result = fresh_result();
+    result->index = UINT64_MAX;
+    result->reason = reason;
+    return 0;
+}
+
 static void message_entry(const struct ledger_message *message, unsigned type, enum refusal reason,
                           struct entry *entry)
 {
@@ -80,6 +88,8 @@ static int put_refused(struct ledger *ledger, const struct ledger_message *messa
 {
     struct entry entry;
 
+    if (message->no_refusals || message->only_ends)
+        return put_nothing(result, reason);
     message_entry(message, ENTRY_REFUSED, reason, &entry);
     return append_result(ledger, &entry, result, e);
 }
@@ -97,6 +107,8 @@ static int put_refused_without_header(struct ledger *ledger, const struct ledger
 {
     struct entry entry = {.type = ENTRY_REFUSED, .reason = (uint32_t)message->reason, .has_leaf = true};
 
+    if (message->no_refusals || message->only_ends)
+        return put_nothing(result, message->reason);
     entry.member = message->member;
     memcpy(entry.leaf, message->leaf, HASH_SIZE);
     return append_result(ledger, &entry, result, e);
@@ -241,8 +253,13 @@ static int put_opening(struct ledger *ledger, const struct ledger_message *messa
         return found_old(ledger, &exchange, result, e);
     if (found == 1)
         return put_refused(ledger, message, REFUSAL_REPLAYED_ID, result, e);
+    if (message->only_ends)
+        return put_nothing(result, message->reason);
     if (judge_opening(ledger, message, &reason, e) != 0)
         return fail(ledger);
+    const bool reported = reason == REFUSAL_NONE && header->kind == MESSAGE_REFUSAL;
+    if (message->no_refusals && (reason != REFUSAL_NONE || reported))
+        return put_nothing(result, reported ? (enum refusal)header->outcome : reason);
 
     exchange = (struct exchange){.late = NOT_YET, .deadline = message->deadline, .expires = header->expires};
     memcpy(exchange.leaf, message->leaf, HASH_SIZE);
@@ -319,6 +336,8 @@ static int put_response(struct ledger *ledger, const struct ledger_message *mess
         return put_refused(ledger, message, reason, result, e);
 
     const bool late = exchange.state != EXCHANGE_OPEN;
+    if (late && (message->only_ends || (message->no_refusals && exchange.late != NOT_YET)))
+        return put_nothing(result, REFUSAL_RESPONSE_MISMATCH);
     message_entry(message, late ? ENTRY_LATE : ENTRY_ADMITTED, REFUSAL_NONE, &entry);
     if (append_result(ledger, &entry, result, e) != 0)
         return -1;

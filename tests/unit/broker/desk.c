@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 size_t desk_ledger_bytes = 64 << 20;
+unsigned desk_refusals = 50;
 
 static const struct bytes nothing = {(const uint8_t *)"", 0};
 
@@ -100,7 +101,8 @@ struct desk *desk_open_on(const char *state, const struct note_signer *signer)
     d->io.cache = cache_new(d->limits.cache_bytes);
     d->io.now = clock_wall();
     d->io.monotonic = clock_monotonic();
-    const struct writer_options writing = {d->io.pipeline, d->ledger, d->vault, &d->status, 256, 5000, 50};
+    const struct writer_options writing = {d->io.pipeline, d->ledger,    d->vault, &d->status, 256,
+                                           5000,           desk_refusals};
     d->writer = must(writer_start(&writing, d->io.snapshot, &e), &e);
     const struct admit_options admitting = {d->io.pipeline, d->chains,         d->truststore,
                                             "TN",           &signer->verifier, 2};

@@ -35,6 +35,7 @@ struct desk {
 };
 
 extern size_t desk_ledger_bytes; /* of the next desk's ledger */
+extern unsigned desk_refusals;   /* a second and member, of the next desk */
 struct desk *desk_open(void);    /* on a fresh folder */
 struct desk *desk_open_on(const char *state, const struct note_signer *signer); /* on that one */
 void desk_close(struct desk *desk); /* as after SIGKILL, but without leaks: no end is written */

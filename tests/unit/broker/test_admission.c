@@ -114,6 +114,7 @@ static void a_nearly_full_disk_refuses_without_writing_and_still_ends_what_is_op
 {
     (void)state;
     desk_ledger_bytes = 2 << 20;
+    desk_refusals = 100000;
     struct desk *d = desk_linked();
     struct letter open, answer, k;
     desk_ask(d, &open);
@@ -137,6 +138,18 @@ static void a_nearly_full_disk_refuses_without_writing_and_still_ends_what_is_op
     assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_DISK_FULL);
     assert_false(recorded);
     assert_int_equal(desk_size(d), size);
+    /* What looks like an answer and ends nothing is not written either, whatever is wrong with it. */
+    for (int i = 0; i < 20; i++) {
+        struct letter nothing_asked;
+        letter_response(&nothing_asked, &k, 10);
+        if (i % 2 == 0)
+            nothing_asked.envelope.signature.data[nothing_asked.envelope.signature.len - 1] ^= 1;
+        desk_submit(d, MI, 1, &nothing_asked);
+        desk_settle(d);
+        assert_int_equal(desk_refused(d, MI, 1, NULL), REFUSAL_DISK_FULL);
+        letter_free(&nothing_asked);
+    }
+    assert_int_equal(desk_size(d), size);
     desk_submit(d, MI, 1, &answer);
     desk_settle(d);
     AWAIT(answered, VERB_DELIVER, MEN, 1);
@@ -147,6 +160,7 @@ static void a_nearly_full_disk_refuses_without_writing_and_still_ends_what_is_op
     letter_free(&answer);
     desk_close(d);
     desk_ledger_bytes = 64 << 20;
+    desk_refusals = 50;
 }
 
 static void a_full_vault_refuses_day_keys_and_nothing_else(void **state)

@@ -66,6 +66,46 @@ static void strangers_in_a_chain_are_not_kept(void **state)
     desk_close(d);
 }
 
+/* Refusals that only the ledger finds, and those that a member reports of itself, have the same bound. */
+static void no_kind_of_refusal_fills_the_ledger(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q, other;
+    uint64_t before;
+    unsigned replayed = 0;
+    desk_ask(d, &q);
+    before = desk_size(d);
+    uint64_t start = clock_wall();
+    for (int i = 0; i < 300; i++) {
+        if (i % 2 == 0) {
+            letter_refusal(&other);
+        } else {
+            letter_request(&other, 10);
+            memcpy(other.header.exchange_id, q.header.exchange_id, 16);
+            letter_seal(&other, MEN, MI, 10);
+        }
+        desk_submit(d, MEN, 1, &other);
+        letter_free(&other);
+        if (i % 30 != 29)
+            continue;
+        desk_settle(d);
+        for (unsigned reason; (reason = desk_refused(d, MEN, 1, NULL)) != 0;)
+            replayed += reason == REFUSAL_REPLAYED_ID;
+        peers_tick(d->io.peers, d->io.now, d->io.monotonic); /* its credit comes back */
+    }
+    uint64_t seconds = (clock_wall() - start) / MICROSECONDS + 2;
+    assert_int_equal(replayed, 150);
+    assert_true(desk_size(d) - before <= 51 * seconds);
+    /* What was here before is answered as ever, and what is good is admitted. */
+    desk_submit(d, MEN, 1, &q);
+    desk_ask(d, &other);
+    assert_int_equal(desk_entries(d, other.header.exchange_id, ENTRY_ADMITTED), 1);
+    letter_free(&other);
+    letter_free(&q);
+    desk_close(d);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -77,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_id_used_twice_does_not_mix_two_sessions),
+        cmocka_unit_test(no_kind_of_refusal_fills_the_ledger),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, end);

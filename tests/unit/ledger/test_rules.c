@@ -67,6 +67,56 @@ static void a_pseudonym_needs_the_escrowed_key_of_its_member_and_day(void **stat
     message_free(&response);
 }
 
+static void what_may_not_be_written_is_told_and_counts_for_nothing(void **state)
+{
+    const uint8_t grant[32] = {7};
+    struct fixture *f = *state;
+    struct message request, other, response, late;
+
+    message_request(f, 1, &request);
+    request.put.quota_key = grant;
+    request.put.quota_per_day = 1;
+    request.put.only_ends = true;
+    struct ledger_result result = put_alone(f, &request);
+    assert_int_equal(result.index, UINT64_MAX);
+    assert_int_equal(result.type, 0);
+    request.put.only_ends = false;
+    request.put.no_refusals = true;
+    assert_int_equal(put_alone(f, &request).type, ENTRY_ADMITTED); /* the quota was not touched */
+    const uint64_t size = ledger_size(f->ledger);
+
+    message_request(f, 1, &other);
+    other.header.created++;
+    message_encode(&other);
+    other.put.no_refusals = true;
+    result = put_alone(f, &other);
+    assert_int_equal(result.index, UINT64_MAX);
+    assert_int_equal(result.reason, REFUSAL_REPLAYED_ID);
+    message_free(&other);
+    message_request(f, 2, &other);
+    other.put.no_refusals = true;
+    for (unsigned reason = REFUSAL_MALFORMED; reason <= REFUSAL_NO_GRANT; reason += REFUSAL_NO_GRANT - 1) {
+        other.put.reason = reason;
+        other.put.keep_header = reason != REFUSAL_MALFORMED;
+        assert_int_equal(put_alone(f, &other).reason, reason);
+    }
+    request.put.only_ends = true; /* the same bytes are found all the same */
+    assert_true(put_alone(f, &request).old);
+    message_response(f, &request, &response);
+    message_response(f, &request, &late);
+    late.header.created++;
+    message_encode(&late);
+    response.put.only_ends = late.put.only_ends = true;
+    assert_int_equal(ledger_size(f->ledger), size);
+    assert_int_equal(put_alone(f, &response).type, ENTRY_ADMITTED);
+    assert_int_equal(put_alone(f, &late).index, UINT64_MAX);
+    assert_int_equal(ledger_size(f->ledger), size + 1);
+    message_free(&request);
+    message_free(&other);
+    message_free(&response);
+    message_free(&late);
+}
+
 static void a_quota_is_counted_by_day_and_only_for_what_is_admitted(void **state)
 {
     const uint8_t grant[32] = {7}, other[32] = {8};
@@ -188,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LEDGER_TEST(a_pseudonym_needs_the_escrowed_key_of_its_member_and_day),
+        LEDGER_TEST(what_may_not_be_written_is_told_and_counts_for_nothing),
         LEDGER_TEST(a_quota_is_counted_by_day_and_only_for_what_is_admitted),
         LEDGER_TEST(an_id_is_remembered_until_well_past_its_expiry_and_never_admitted_after),
         LEDGER_TEST(an_open_exchange_is_not_forgotten_when_it_expires),
