@@ -2,7 +2,7 @@
 import json
 
 from helpers import BENEFICIARY, CLIENT, MEN, MI, PERSON, TYPE, ask_identity, child_of, entries_of, ledger
-from waslpy import envelope, proto, seal, tlog
+from waslpy import envelope, proto, tlog
 
 
 def test_a_child_is_looked_up_with_the_permitted_fields_only(country):

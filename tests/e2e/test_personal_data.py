@@ -2,7 +2,7 @@
 import pathlib
 import re
 
-from helpers import CLIENT, MEN, MI, MAS, PERSON, BENEFICIARY, ask_identity
+from helpers import CLIENT, MEN, PERSON, BENEFICIARY, ask_identity
 
 
 def hits(data, country):

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from fresh import fresh_sandbox
-from helpers import (BENEFICIARY, CLIENT, PERSON, TYPE, ask_identity, assert_recorded, assert_refused, child_of,
-                     entries_of, identity_request, ledger, play, sealing_public)
+from helpers import (CLIENT, PERSON, TYPE, ask_identity, assert_recorded, assert_refused, child_of,
+                     entries_of, identity_request, ledger, play, refusal_names)
 from sandbox.cluster import MAS, MEN, MI
 from sandbox.demo import expired_grant
 from sandbox.pki import Pki
@@ -149,13 +149,6 @@ def refused(s, member, exchange, code):
     assert names[entry.reason] == code, names[entry.reason]
     assert entry.context == exchange.context or entry.leaf == exchange.leaf
     return entry
-
-
-def refusal_names():
-    import pathlib
-    import re
-    text = (pathlib.Path(__file__).parents[2] / "bus/base/refusal.def").read_text()
-    return {int(n): name.lower() for n, name in re.findall(r"^REFUSAL\((\d+), (\w+),", text, re.M)}
 
 
 def test_a_wrong_signer_is_refused(wire, men):

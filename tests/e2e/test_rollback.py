@@ -1,7 +1,7 @@
 """A bus restored from yesterday's backup stops and says why."""
 import shutil
 
-from helpers import MEN, MI, ask_identity, child_of
+from helpers import MEN, ask_identity, child_of
 
 
 def test_a_bus_restored_from_yesterdays_backup_stops_and_says_why(sandbox):

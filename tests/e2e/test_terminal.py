@@ -1,25 +1,9 @@
 """An exchange has exactly one terminal entry, whoever dies in the middle; a non-safe operation is not run twice."""
-import collections
 import threading
 
-from helpers import CLIENT, MAS, MEN, MI, PERSON, TYPE, ask_identity, child_of, entries_of, identity_request, ledger, play, sealing_public
-from test_receipts import Scene
-from test_refusals import refusal_names
+from helpers import MAS, MEN, MI, TYPE, ask_identity, identity_request, ledger, play, refusal_names, sealing_public, terminals
+from scene import Scene
 from waslpy import proto
-
-
-def terminals(entries):
-    """exchange id -> kinds of its terminal entries."""
-    out = collections.defaultdict(list)
-    for e in entries:
-        context = proto.envelope.Context.FromString(e.context) if e.context else None
-        exchange = context.exchange_id if context else e.exchange_id
-        if e.type in (TYPE.TIMED_OUT, TYPE.INTERRUPTED) or e.type == TYPE.REFUSED and exchange and (
-                context is None or context.kind != proto.envelope.RESPONSE):  # a refused response ends nothing
-            out[exchange].append(TYPE.Name(e.type))
-        elif e.type == TYPE.ADMITTED and context.kind == proto.envelope.RESPONSE:
-            out[exchange].append("RESPONSE")
-    return out
 
 
 def test_a_bus_that_dies_in_the_middle_leaves_one_terminal_entry(sandbox):

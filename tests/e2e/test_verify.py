@@ -5,7 +5,7 @@ import random
 import pytest
 
 from fresh import fresh_sandbox
-from helpers import MEN, ask_identity, child_of
+from helpers import ask_identity
 from sandbox.cluster import tool
 
 

@@ -3,10 +3,9 @@ import os
 import random
 import time
 
-from helpers import TYPE
-from test_terminal import terminals
-from waslpy import proto, tlog
-from witness import Load, compare, echo_registry, raw_entries
+from helpers import TYPE, exchange_of, ledger, terminals
+from waslpy import tlog
+from witness import Load, compare, echo_registry
 
 KILLS = int(os.environ.get("WASL_KILLS", "50"))
 
@@ -43,10 +42,9 @@ def test_a_message_that_left_the_bus_is_in_the_ledger_after_any_kill(sandbox):
         count, size = compare(s, load.relay.frames)
         print(f"{count} messages with receipts compared, {size} entries, {len(load.answered)} answered, {len(load.refused)} refused")
         assert count > KILLS and len(load.answered) >= 20
-        many = {k: v for k, v in terminals([proto.ledger.Entry.FromString(e) for e in raw_entries(s)]).items() if len(v) != 1}
-        assert not many, {k.hex(): [(TYPE.Name(e.type), e.reason, c.kind) for e in map(proto.ledger.Entry.FromString, raw_entries(s))
-                                    for c in [proto.envelope.Context.FromString(e.context)] if (c.exchange_id or e.exchange_id) == k]
-                          for k in many}
+        entries = ledger(s)
+        many = [exchange for exchange, kinds in terminals(entries).items() if len(kinds) != 1]
+        assert not many, [(exchange_of(e).hex(), TYPE.Name(e.type), e.reason) for e in entries if exchange_of(e) in many]
         for adapter in s.adapters.values():
             assert adapter.status()["trouble"] is None
         result = s.audit("verify", "--key", s.pki.folder / "bus/ledger.vkey", "--state", s.folder / "trail", check=False)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from waslpy import tlog
+from sandbox.cluster import Bus
 from witness import Load, compare, echo_registry
 
 CUTS = int(os.environ.get("WASL_POWER_CUTS", "5"))
@@ -61,7 +61,6 @@ def power_cuts(s, disk, cuts, seed, env=None):
     echo_registry(s)
     s.env = env
     s.sign_registry()
-    from sandbox.cluster import Bus
     s.bus = Bus(s, s.registry_file)
     s.bus.state = disk.mount / "state"
     s.bus.config["state"] = str(s.bus.state)

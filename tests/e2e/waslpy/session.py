@@ -1,6 +1,5 @@
 """Frames and CURVE sockets: section 7."""
 import os
-import struct
 import threading
 
 import zmq

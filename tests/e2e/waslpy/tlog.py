@@ -174,3 +174,21 @@ def proof_check(proof, entry, vkey):
 
 def bundle(entries):
     return b"".join(struct.pack(">H", len(e)) + e for e in entries)
+
+
+def bundle_entries(data):
+    entries = []
+    while data:
+        n = struct.unpack(">H", data[:2])[0]
+        assert len(data) >= 2 + n, "a bundle is cut"
+        entries.append(data[2:2 + n])
+        data = data[2 + n:]
+    return entries
+
+
+def bundle_path(number, width):
+    """/tile/entries/x001/234.p/5"""
+    groups = [f"{number % 1000:03d}"]
+    while number := number // 1000:
+        groups.insert(0, f"x{number % 1000:03d}")
+    return "/tile/entries/" + "/".join(groups) + ("" if width == 256 else f".p/{width}")
