@@ -185,7 +185,7 @@ static void tick(void *arg)
     answering_tick(core->answering);
     if (monotonic >= core->flush_at) {
         core->flush_at = monotonic + FLUSH_EVERY;
-        if (trail_flush(core->trail, &e) != 0)
+        if (trail_flush(core->trail, monotonic, &e) != 0)
             log_error("checkpoint_not_stored", "why=%s", e.text);
     }
     if (monotonic >= core->clean_at) {

@@ -30,7 +30,8 @@ enum refusal core_able(struct core *core)
     case TRAIL_UNPROVEN:
         if (able == REFUSAL_NONE) {
             able = REFUSAL_INCONSISTENT;
-            trouble = "the bus has not proven its ledger consistent in time";
+            trouble = "the bus has not proven its ledger consistent in time: see the file UNPROVEN in the "
+                      "state folder";
         }
         break;
     default:

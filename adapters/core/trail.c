@@ -1,9 +1,11 @@
 #include "core/trail.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "tlog/tree.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +18,11 @@
 #define KNOWN         1024    /* remembered proven sizes, by size modulo this */
 #define AGAIN         500000u /* microseconds before a proof that was not good is asked for again */
 #define EVIDENCE_MOST 8192
+#define SLOW          MICROSECONDS /* a claim that is older is kept on disk: a good bus proves in milliseconds */
+#define KEPT_MOST     256          /* claims on disk: one is enough to stand still */
+#define FILE_MOST     ((size_t)KEPT_MOST * 4 * EVIDENCE_MOST)
 
-static const char evidence_file[] = "INCONSISTENT";
+static const char evidence_file[] = "INCONSISTENT", unproven_file[] = "UNPROVEN";
 
 struct claim {
     uint64_t size;
@@ -25,6 +30,7 @@ struct claim {
     uint64_t since;      /* monotonic */
     uint64_t not_before; /* when it may be asked (again) */
     bool asked;
+    bool old;              /* of a run before this one: its time is over */
     uint64_t against_size; /* counterpart of the proof asked for */
     uint8_t against_root[HASH_SIZE];
     struct buffer note, evidence;
@@ -33,9 +39,10 @@ struct claim {
 struct trail {
     struct store *store;
     MDB_dbi table;
-    char *evidence_path;
+    char *evidence_path, *unproven_path;
+    struct buffer unproven; /* the text of that file; empty: there is none */
     uint64_t unproven_most;
-    bool has_accepted, dirty, disproved;
+    bool opened, has_accepted, dirty, disproved;
     struct checkpoint accepted;
     struct buffer note;
     struct claim *claims;
@@ -71,7 +78,7 @@ static int read_accepted(struct trail *trail, struct error *e)
     return found < 0 ? -1 : 0;
 }
 
-int trail_flush(struct trail *trail, struct error *e)
+static int store_accepted(struct trail *trail, struct error *e)
 {
     if (!trail->dirty)
         return 0;
@@ -95,21 +102,131 @@ out:
     return result;
 }
 
+/* --- on disk: what was not proven. A text, so that a person can look at it, and take it away --- */
+
+static const char unproven_words[] = "wasl-unproven/1\n"
+                                     "# Checkpoints and pairs that this adapter was shown and that the bus "
+                                     "has not proven to be on one line with\n"
+                                     "# what was accepted before: size, root, the signed note, the signed "
+                                     "message (base64). They are proven, or\n"
+                                     "# nothing is asked or answered. Keep this file: it is evidence. Show "
+                                     "it to the authority and the auditors.\n";
+
+static void put_claim(struct buffer *out, const struct claim *claim)
+{
+    char hex[2 * HASH_SIZE + 1];
+    hex_encode(claim->root, HASH_SIZE, hex);
+    buffer_printf(out, "%" PRIu64 " %s ", claim->size, hex);
+    base64_encode(buffer_bytes(&claim->note), out);
+    buffer_append_string(out, " ");
+    base64_encode(buffer_bytes(&claim->evidence), out);
+    buffer_append_string(out, "\n");
+}
+
+/* Those that are older than `age`, and those of an earlier run. */
+static int keep_unproven(struct trail *trail, uint64_t monotonic, uint64_t age, struct error *e)
+{
+    struct buffer text = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < trail->claim_count && count < KEPT_MOST; i++) {
+        const struct claim *claim = &trail->claims[i];
+        if (!claim->old && monotonic - claim->since < age)
+            continue;
+        if (count++ == 0)
+            buffer_append_string(&text, unproven_words);
+        put_claim(&text, claim);
+    }
+    int result = 0;
+    if (!bytes_equal(buffer_bytes(&text), buffer_bytes(&trail->unproven))) {
+        if (text.len > 0)
+            result = file_write_atomically(trail->unproven_path, buffer_bytes(&text), 0600, e);
+        else if (unlink(trail->unproven_path) != 0 && errno != ENOENT)
+            result = error_set(e, ERROR_IO, "cannot remove %s: %s", trail->unproven_path, strerror(errno));
+        if (result == 0) {
+            buffer_clear(&trail->unproven);
+            buffer_append_bytes(&trail->unproven, buffer_bytes(&text));
+        }
+    }
+    buffer_free(&text);
+    return result;
+}
+
+/* Up to `end`, which is passed over. */
+static bool take_word(struct bytes *rest, char end, struct bytes *word)
+{
+    const uint8_t *at = rest->len > 0 ? memchr(rest->data, end, rest->len) : NULL;
+    if (at == NULL)
+        return false;
+    *word = bytes_make(rest->data, (size_t)(at - rest->data));
+    *rest = bytes_make(at + 1, rest->len - word->len - 1);
+    return true;
+}
+
+static bool take_claim(struct bytes line, struct claim *out)
+{
+    struct bytes size, root, note;
+    *out = (struct claim){.old = true};
+    return take_word(&line, ' ', &size) && take_word(&line, ' ', &root) && take_word(&line, ' ', &note) &&
+           decimal_parse(size, &out->size) && out->size > 0 &&
+           hex_decode((const char *)root.data, root.len, out->root, HASH_SIZE) &&
+           base64_decode(note, &out->note) && base64_decode(line, &out->evidence);
+}
+
+static bool take_claims(struct trail *trail, struct bytes text)
+{
+    struct bytes line;
+    if (!take_word(&text, '\n', &line) || !bytes_equal_string(line, "wasl-unproven/1"))
+        return false;
+    while (text.len > 0) {
+        if (!take_word(&text, '\n', &line) || trail->claim_count == KEPT_MOST)
+            return false;
+        if (line.len > 0 && line.data[0] == '#')
+            continue;
+        if (!take_claim(line, &trail->claims[trail->claim_count++]))
+            return false;
+    }
+    return true;
+}
+
+static int read_unproven(struct trail *trail, struct error *e)
+{
+    if (file_read(trail->unproven_path, FILE_MOST, &trail->unproven, e) != 0)
+        return e->kind == ERROR_NOT_FOUND ? 0 : -1;
+    if (!take_claims(trail, buffer_bytes(&trail->unproven)))
+        return error_set(e, ERROR_INTEGRITY, "%s is damaged: a person must look at it", trail->unproven_path);
+    log_error("ledger_unproven", "claims=%zu evidence=%s", trail->claim_count, trail->unproven_path);
+    return 0;
+}
+
+int trail_flush(struct trail *trail, uint64_t monotonic, struct error *e)
+{
+    return keep_unproven(trail, monotonic, SLOW, e) != 0 ? -1 : store_accepted(trail, e);
+}
+
+static char *path_of(const char *folder, const char *name)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/%s", folder, name);
+    buffer_append(&path, "", 1);
+    char *text = string_copy((const char *)path.data);
+    buffer_free(&path);
+    return text;
+}
+
 struct trail *trail_open(struct store *store, const char *folder, uint64_t unproven_most, struct error *e)
 {
     struct trail *trail = memory_zeroed(1, sizeof(*trail));
-    struct buffer path = {0};
-    buffer_printf(&path, "%s/%s", folder, evidence_file);
-    buffer_append(&path, "", 1);
-    trail->evidence_path = string_copy((const char *)path.data);
-    buffer_free(&path);
+    trail->evidence_path = path_of(folder, evidence_file);
+    trail->unproven_path = path_of(folder, unproven_file);
     trail->store = store;
     trail->unproven_most = unproven_most;
     trail->claims = memory_zeroed(CLAIMS_MOST, sizeof(*trail->claims));
-    if (store_table(store, "trail", &trail->table, e) != 0 || read_accepted(trail, e) != 0) {
+    if (store_table(store, "trail", &trail->table, e) != 0 || read_accepted(trail, e) != 0 ||
+        read_unproven(trail, e) != 0) {
         trail_close(trail);
         return NULL;
     }
+    trail->opened = true;
     trail->disproved = access(trail->evidence_path, F_OK) == 0;
     if (trail->disproved)
         log_error("ledger_inconsistent", "evidence=%s", trail->evidence_path);
@@ -127,13 +244,15 @@ void trail_close(struct trail *trail)
     if (trail == NULL)
         return;
     struct error e;
-    if (trail->dirty && trail_flush(trail, &e) != 0)
+    if (store_accepted(trail, &e) != 0 || (trail->opened && keep_unproven(trail, 0, 0, &e) != 0))
         log_error("checkpoint_not_stored", "why=%s", e.text);
     for (size_t i = 0; i < trail->claim_count; i++)
         claim_free(&trail->claims[i]);
     free(trail->claims);
     buffer_free(&trail->note);
+    buffer_free(&trail->unproven);
     free(trail->evidence_path);
+    free(trail->unproven_path);
     free(trail);
 }
 
@@ -225,7 +344,7 @@ int trail_welcome(struct trail *trail, struct bytes note, const struct checkpoin
         return 1;
     }
     accept_checkpoint(trail, checkpoint->size, checkpoint->root, note);
-    return trail_flush(trail, e);
+    return store_accepted(trail, e);
 }
 
 /* --- claims --- */
@@ -354,7 +473,7 @@ enum trail_verdict trail_judge(const struct trail *trail, uint64_t monotonic)
     if (trail->disproved)
         return TRAIL_DISPROVED;
     for (size_t i = 0; i < trail->claim_count; i++)
-        if (monotonic - trail->claims[i].since > trail->unproven_most)
+        if (trail->claims[i].old || monotonic - trail->claims[i].since > trail->unproven_most)
             return TRAIL_UNPROVEN;
     return TRAIL_GOOD;
 }

@@ -5,8 +5,9 @@
  * each peer's `seen` pair is a claim, which must be proven to lie on one line with the accepted checkpoint.
  * Nothing here talks to the bus: the core asks which proof is wanted and hands in what came.
  *
- * Claims that stay unproven too long suspend asking and answering until they are proven. A contradiction (two
- * roots of one size, or a WELCOME that does not follow from what was accepted) is for ever: evidence is
+ * Claims that stay unproven too long suspend asking and answering until they are proven; they are kept in the
+ * file UNPROVEN of the state folder, so that a restart neither forgets nor forgives them. A contradiction
+ * (two roots of one size, or a WELCOME that does not follow from what was accepted) is for ever: evidence is
  * written to the file INCONSISTENT in the state folder, and the adapter stands still until a person has taken
  * it away.
  */
@@ -25,7 +26,7 @@ enum trail_verdict {
 
 /* Reads what was accepted. unproven_most in microseconds. NULL with e set. */
 struct trail *trail_open(struct store *store, const char *folder, uint64_t unproven_most, struct error *e);
-/* Writes what was accepted last. */
+/* Writes what was accepted last, and everything that is not proven. */
 void trail_close(struct trail *trail); /* NULL is harmless */
 
 /* NULL while nothing has been accepted. */
@@ -56,7 +57,8 @@ void trail_restart(struct trail *trail);
 
 enum trail_verdict trail_judge(const struct trail *trail, uint64_t monotonic);
 size_t trail_pending(const struct trail *trail);
-/* Writes the accepted checkpoint where it has changed; called from time to time, not for each message. */
-int trail_flush(struct trail *trail, struct error *e);
+/* Writes the accepted checkpoint and the file UNPROVEN where they have changed; called from time to time, not
+ * for each message. */
+int trail_flush(struct trail *trail, uint64_t monotonic, struct error *e);
 
 #endif

@@ -203,6 +203,29 @@ static void what_the_bus_does_not_prove_in_time_ends_answering_until_it_does(voi
     assert_int_equal(w->system.calls, calls + 1);
 }
 
+static bool said_hello_again(struct world *w)
+{
+    return w->bus.hellos == 2 && w->bus.proves > 2;
+}
+
+static void a_restart_forgets_nothing_that_was_not_proven(void **state)
+{
+    struct world *w = *state;
+    w->bus.no_proofs = true;
+    hand_bus_admit(&w->bus, world_request(w, &plain));
+    w->bus.hold_requests = false;
+    assert_int_equal(outcome(w, &plain), REFUSAL_NONE);
+    w->bus.proves = 0;
+    world_stop(w, MI);
+    world_start(w, MI);
+    world_run(w, said_hello_again);
+    assert_true(troubled(w));
+    assert_int_equal(w->bus.peers[MI].credit, 0); /* nothing may be delivered */
+    w->bus.no_proofs = false;
+    world_link(w, MI);
+    assert_false(troubled(w));
+}
+
 static void a_peer_that_has_seen_another_ledger_is_evidence(void **state)
 {
     struct world *w = *state;
@@ -596,6 +619,7 @@ int main(void)
         TEST(an_entry_that_is_not_in_the_tree_is_no_receipt),
         TEST(a_ledger_that_contradicts_itself_is_not_answered_any_more),
         TEST(what_the_bus_does_not_prove_in_time_ends_answering_until_it_does),
+        TEST(a_restart_forgets_nothing_that_was_not_proven),
         TEST(a_peer_that_has_seen_another_ledger_is_evidence),
         TEST(a_bus_that_cannot_continue_what_was_accepted_is_not_talked_to),
         TEST(a_request_signed_by_another_member_is_refused),

@@ -156,6 +156,46 @@ static void what_is_not_proven_in_time_suspends_until_it_is(void **state)
     assert_int_equal(trail_judge(f->trail, MOST + 6), TRAIL_GOOD);
 }
 
+/* Who was shown a fork and answered must not be made to forget it by a restart. */
+static void what_was_not_proven_suspends_after_a_restart_too(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t old_size, new_size;
+    uint8_t fork[HASH_SIZE] = {1};
+    struct error e;
+    claim(f, 10, 0);
+    claim(f, 11, 5);
+    assert_true(trail_claim(f->trail, 12, fork, bytes_make(NULL, 0), bytes_of_string("a peer's header"), 5));
+    assert_int_equal(trail_flush(f->trail, MOST + 10, &e), 0);
+    /* As after a crash. */
+    struct trail *again = trail_open(f->store, f->folder, MOST, &e);
+    assert_int_equal(trail_pending(again), 2);
+    assert_int_equal(trail_judge(again, 0), TRAIL_UNPROVEN);
+    struct trail *old = f->trail;
+    f->trail = again;
+    assert_true(trail_next(f->trail, 0, &old_size, &new_size));
+    prove(f, 10, 11, 0);
+    assert_int_equal(trail_pending(f->trail), 1);
+    assert_int_equal(trail_judge(f->trail, 0), TRAIL_UNPROVEN);
+    assert_int_equal(trail_accepted(f->trail)->size, 11);
+    assert_memory_equal(trail_note(f->trail).data, "a note", 6);
+    /* What has been proven is forgotten, the fork is not. */
+    assert_int_equal(trail_flush(f->trail, MOST + 10, &e), 0);
+    trail_close(f->trail);
+    f->trail = trail_open(f->store, f->folder, MOST, &e);
+    assert_int_equal(trail_pending(f->trail), 1);
+    /* The right root of that size shows both sides, and what was kept of the one. */
+    claim(f, 12, 0);
+    assert_int_equal(trail_judge(f->trail, 0), TRAIL_DISPROVED);
+    char path[96];
+    struct buffer evidence = {0};
+    snprintf(path, sizeof(path), "%s/INCONSISTENT", f->folder);
+    assert_int_equal(file_read(path, 65536, &evidence, &e), 0);
+    assert_non_null(memmem(evidence.data, evidence.len, "a peer's header", 15));
+    buffer_free(&evidence);
+    trail_close(old);
+}
+
 static void two_roots_of_one_size_are_for_ever(void **state)
 {
     struct fixture *f = *state;
@@ -241,6 +281,7 @@ int main(void)
         TEST(a_larger_checkpoint_is_accepted_only_with_its_proof),
         TEST(a_smaller_one_is_proven_backwards_and_moves_nothing),
         TEST(what_is_not_proven_in_time_suspends_until_it_is),
+        TEST(what_was_not_proven_suspends_after_a_restart_too),
         TEST(two_roots_of_one_size_are_for_ever),
         TEST(two_unproven_roots_of_one_size_are_evidence_too),
         TEST(a_welcome_that_goes_back_is_refused),
