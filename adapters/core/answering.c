@@ -158,14 +158,21 @@ static void fill_header(struct answering *a, const struct job *job, enum refusal
     }
 }
 
+/* To whom an answer is sealed; NULL: it cannot be. */
+static const struct registry_sealing_key *key_of(const struct core *core, const struct registry *registry,
+                                                 const char *consumer, const struct registry_member **member)
+{
+    *member = registry_member(registry, bytes_of_string(consumer));
+    return *member == NULL ? NULL : registry_sealing_key(*member, core_now(core));
+}
+
 static struct parcel *seal_answer(struct answering *a, const struct job *job, enum refusal refusal,
                                   const struct reply *reply, const uint8_t *key, struct error *e)
 {
     struct core *core = a->core;
-    const struct registry_member *consumer =
-        registry_member(job->registry, bytes_of_string(job->request.consumer));
+    const struct registry_member *consumer;
     const struct registry_sealing_key *sealing =
-        consumer == NULL ? NULL : registry_sealing_key(consumer, core_now(core));
+        key_of(core, job->registry, job->request.consumer, &consumer);
     if (sealing == NULL) {
         error_set(e, ERROR_CONFIG, "the consumer has no sealing key that is valid now");
         return NULL;
@@ -328,12 +335,15 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
 {
     struct core *core = a->core;
     struct connector *connector = connector_of(core, checked->service->id);
+    const struct registry_member *consumer;
     bool safe = checked->call->match.operation->safe;
     enum refusal refusal = REFUSAL_NONE;
     if (connector == NULL)
         refusal = REFUSAL_PROVIDER_UNAVAILABLE;
     else if (returns_out(a->returns) >= CALLS_MOST)
         refusal = REFUSAL_PROVIDER_BUSY;
+    else if (key_of(core, registry, d->header.consumer, &consumer) == NULL)
+        refusal = REFUSAL_INTERNAL; /* which cannot be sealed either: it is only logged, and nothing is run */
     else if (!safe)
         refusal = mark_begun(core, d);
     if (refusal != REFUSAL_NONE) {

@@ -15,7 +15,8 @@
 #define TICK          (200 * 1000u)
 #define FLUSH_EVERY   (250 * 1000u) /* accepted checkpoint to disk */
 #define CLEAN_EVERY   (60 * MICROSECONDS)
-#define KEEP_DAY_KEYS 400 /* days that the member itself can search its own pseudonyms */
+#define CLEAN_MOST    1000 /* marks in one turn; where there are more, the next turn goes on */
+#define KEEP_DAY_KEYS 400  /* days that the member itself can search its own pseudonyms */
 #define MAP_SIZE      ((size_t)1 << 30)
 #define ASKS_A_TURN   64
 
@@ -161,8 +162,11 @@ static void clean(struct core *core)
 {
     struct error e;
     uint64_t now = core_now(core);
-    if (marks_clean(core->marks, now, 1000, &e) < 0)
+    int cleaned = marks_clean(core->marks, now, CLEAN_MOST, &e);
+    if (cleaned < 0)
         log_error("marks_not_cleaned", "why=%s", e.text);
+    if (cleaned == CLEAN_MOST)
+        core->clean_at = 0;
     if (daykey_destroy_before(core->daykey, clock_day(now - KEEP_DAY_KEYS * DAY_MICROSECONDS), &e) < 0)
         log_error("day_keys_not_destroyed", "why=%s", e.text);
     const struct registry *registry = knowledge_registry(core->knowledge);

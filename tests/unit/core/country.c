@@ -154,7 +154,7 @@ static void put_base64(struct buffer *out, const uint8_t key[32])
     base64_encode(bytes_make(key, 32), out);
 }
 
-const char *country_subject_type = "IUC";
+const char *country_subject_type = "IUC", *country_sealed_until = "2099-01-01";
 
 static void put_member(struct buffer *out, int m)
 {
@@ -168,9 +168,9 @@ static void put_member(struct buffer *out, int m)
         country_member[m], country_member[m], hex);
     put_base64(out, the.sealing[m].public_key);
     buffer_printf(out,
-                  "\", not_before: 2020-01-01, not_after: 2099-01-01}\n    subsystems:\n      - code: %s\n"
+                  "\", not_before: 2020-01-01, not_after: %s}\n    subsystems:\n      - code: %s\n"
                   "        name: {ar: a, fr: f, en: e}\n",
-                  strrchr(country_subsystem[m], '/') + 1);
+                  m == MEN ? country_sealed_until : "2099-01-01", strrchr(country_subsystem[m], '/') + 1);
     if (m == MI)
         buffer_append_string(
             out,

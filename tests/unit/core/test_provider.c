@@ -409,6 +409,23 @@ static void a_query_that_no_request_line_can_carry_is_refused(void **state)
     assert_int_equal(((struct world *)*state)->system.calls, 0);
 }
 
+static void nothing_is_run_whose_answer_could_not_be_sealed(void **state)
+{
+    struct world *w = *state;
+    struct buffer next = {0};
+    country_sealed_until = "2021-01-01";
+    country_sign_registry(2, w->bus.registry, NULL, &next);
+    country_sealed_until = "2099-01-01";
+    w->bus.registry = &next;
+    hand_bus_notice(&w->bus, MI);
+    world_settle(w);
+    w->bus.hold_requests = false;
+    hand_bus_admit(&w->bus, world_request(w, &attest));
+    assert_silent(w);
+    w->bus.registry = &country()->registry;
+    buffer_free(&next);
+}
+
 /* --- waiting for what has to be fetched --- */
 
 /* The same request under a certificate that nobody has. */
@@ -641,6 +658,7 @@ int main(void)
         TEST(a_call_that_takes_too_long_is_answered_and_its_late_reply_dropped),
         TEST(a_declared_person_of_another_type_than_the_path_asks_about_is_refused),
         TEST(a_query_that_no_request_line_can_carry_is_refused),
+        TEST(nothing_is_run_whose_answer_could_not_be_sealed),
         TEST(a_request_waits_for_its_own_chain_whatever_else_comes),
         TEST(more_chains_than_may_be_fetched_at_once_are_fetched_one_after_the_other),
         TEST(a_non_safe_call_that_takes_too_long_has_an_unknown_outcome),
