@@ -20,17 +20,22 @@ static void pack(const struct message *m, struct buffer *out)
         buffer_append_bytes(out, buffer_bytes(&m->chunks[i]));
 }
 
+static bool is_kept(const struct job *job)
+{
+    return job->kind == JOB_MESSAGE && job->message.kept;
+}
+
 int evidence_keep(struct vault *vault, struct job *const *jobs, size_t count, struct error *e)
 {
     size_t keys = 0, kept = 0;
     for (size_t i = 0; i < count; i++)
-        keys += evidence_is_due(jobs[i]);
+        keys += is_kept(jobs[i]);
     if (keys == 0)
         return 0;
     struct vault_record *records = memory_zeroed(keys, sizeof(*records));
     struct buffer *packed = memory_zeroed(keys, sizeof(*packed));
     for (size_t i = 0; i < count; i++) {
-        if (!evidence_is_due(jobs[i]))
+        if (!is_kept(jobs[i]))
             continue;
         const struct message *m = &jobs[i]->message;
         pack(m, &packed[kept]);

@@ -12,8 +12,8 @@ struct vault;
 
 /* Has the body of this job to be kept: a SUBJECT_KEY against which nothing was found. */
 bool evidence_is_due(const struct job *job);
-/* Keeps those bodies, durably, before the ledger is committed. What the ledger then refuses is collected at
- * the next start. 0; -1, with ERROR_FULL when the vault has no room and nothing was kept. */
+/* Keeps the bodies of the messages that are marked `kept`, durably, before the ledger is committed. 0; -1,
+ * with ERROR_FULL when the vault has no room and nothing was kept. */
 int evidence_keep(struct vault *vault, struct job *const *jobs, size_t count, struct error *e);
 
 /* At start, before serving: destroys what a crash left in the vault without an entry. 0, -1. */

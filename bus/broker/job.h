@@ -47,6 +47,7 @@ struct message {
     uint64_t per_day;
     uint64_t deadline; /* request: when the bus ends the exchange */
     /* by the writer */
+    bool kept;           /* its body goes to the vault */
     enum refusal answer; /* NONE: receipt */
     unsigned entry_type; /* of the entry below; 0: nothing was written and nothing is shown */
     bool old;            /* it was here before */

@@ -1,5 +1,6 @@
 #include "broker/judge.h"
 
+#include "crypto/hash.h"
 #include "crypto/seal.h"
 #include "envelope.pb-c.h"
 #include "registry/decide.h"
@@ -78,10 +79,28 @@ static bool slot_good(struct bytes slot, const struct header *h)
     return good;
 }
 
-static bool slots_good(const struct message *m)
+/* A day key that nobody could open is not escrowed. */
+static bool is_for_oversight(const struct considered *c, struct bytes slot)
 {
+    uint8_t key[32], id[HASH_SIZE];
+    struct strict_message hold;
+    if (!registry_oversight_key(c->registry, c->m->header.created, key) ||
+        !strict_unpack(&wasl__v1__slot__descriptor, slot, &hold))
+        return false;
+    sha256(bytes_make(key, sizeof(key)), id);
+    bool good =
+        bytes_equal(strict_bytes(((const Wasl__V1__Slot *)hold.message)->key_id), bytes_make(id, sizeof(id)));
+    strict_free(&hold);
+    return good;
+}
+
+static bool slots_good(const struct considered *c)
+{
+    const struct message *m = c->m;
     /* Each kind has one receiver. */
     if (m->slot_count != 1 || !slot_good(buffer_bytes(&m->slots[0]), &m->header))
+        return false;
+    if (m->header.kind == MESSAGE_SUBJECT_KEY && !is_for_oversight(c, buffer_bytes(&m->slots[0])))
         return false;
     uint8_t hash[1][HASH_SIZE], list[HASH_SIZE];
     slot_hash(buffer_bytes(&m->slots[0]), hash[0]);
@@ -131,7 +150,7 @@ static enum refusal judge_seal(const struct considered *c)
     /* A body too large to be gathered is known by its length alone. */
     if (m->oversize)
         return REFUSAL_TOO_LARGE;
-    if (!slots_good(m) || !chunks_good(m))
+    if (!slots_good(c) || !chunks_good(m))
         return REFUSAL_BAD_SEAL;
     uint64_t most = SUBJECT_KEY_MOST;
     if (h->kind != MESSAGE_SUBJECT_KEY) {

@@ -417,10 +417,46 @@ static bool writes(const struct job *job)
     return job->kind != JOB_PROVE && job->kind != JOB_FETCH;
 }
 
+/* Is there an earlier key in this batch with the same exchange id, which is not the same message? */
+static bool has_rival(const struct writer *w, size_t i)
+{
+    const struct message *m = &w->batch[i]->message;
+    for (size_t j = 0; j < i; j++) {
+        const struct message *before = &w->batch[j]->message;
+        if (w->batch[j]->kind == JOB_MESSAGE && before->kept &&
+            memcmp(before->header.exchange_id, m->header.exchange_id, 16) == 0 &&
+            memcmp(before->leaf, m->leaf, HASH_SIZE) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Only what the ledger is going to take: a record without an entry would stay until the next start, and a
+ * member could fill the vault with them. */
+static void mark_evidence(struct writer *w)
+{
+    struct error e = {0};
+    for (size_t i = 0; i < w->count; i++) {
+        struct job *job = w->batch[i];
+        if (!evidence_is_due(job) || w->full)
+            continue;
+        if (has_rival(w, i)) {
+            job->message.verdict = REFUSAL_REPLAYED_ID;
+            continue;
+        }
+        const struct ledger_message record = {.header = &job->message.header, .leaf = job->message.leaf};
+        int wanted = ledger_wants_key(w->options.ledger, &record, &e);
+        if (wanted < 0)
+            fatal("ledger_read_failed", &e);
+        job->message.kept = wanted == 1;
+    }
+}
+
 /* Day keys, sealed to the oversight key, are durable before the entry that promises them. */
 static void keep_evidence(struct writer *w)
 {
     struct error e = {0};
+    mark_evidence(w);
     if (evidence_keep(w->options.vault, w->batch, w->count, &e) == 0)
         return;
     if (e.kind != ERROR_FULL)
@@ -428,7 +464,7 @@ static void keep_evidence(struct writer *w)
     /* A day key that cannot be kept is not promised; everything else goes on. */
     log_error("vault_full", "reason=%s", e.text);
     for (size_t i = 0; i < w->count; i++)
-        if (evidence_is_due(w->batch[i]))
+        if (w->batch[i]->kind == JOB_MESSAGE && w->batch[i]->message.kept)
             w->batch[i]->message.verdict = REFUSAL_DISK_FULL;
 }
 
@@ -443,9 +479,9 @@ static void write_batch(struct writer *w)
             check_seen(w, w->batch[i]);
     }
     if (writing && !w->stopped) {
-        keep_evidence(w);
         if (ledger_begin(w->options.ledger, w->now, &e) < 0)
             fatal("ledger_begin_failed", &e);
+        keep_evidence(w);
         put_rest_of_refusals(w, false);
     }
     for (size_t i = 0; i < w->count; i++)

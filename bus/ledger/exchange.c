@@ -219,6 +219,28 @@ int subject_key_find(struct ledger *ledger, struct store_txn *txn, struct bytes 
     return found;
 }
 
+int subject_key_count(struct ledger *ledger, struct bytes member, uint32_t day, struct error *e)
+{
+    struct buffer from = {0};
+    struct bytes key, value;
+    int count = 0, found = 1;
+
+    subject_key(member, day, &from);
+    const size_t prefix = from.len;
+    while (count < DAY_KEYS_MOST) {
+        found =
+            store_seek(ledger->txn, ledger->tables[TABLE_SUBJECT_KEYS], buffer_bytes(&from), &key, &value, e);
+        if (found != 1 || key.len != prefix + 8 || memcmp(key.data, from.data, prefix) != 0)
+            break;
+        const uint64_t index = get_u64be(key.data + prefix);
+        from.len = prefix;
+        buffer_put_u64be(&from, index + 1);
+        count++;
+    }
+    buffer_free(&from);
+    return found < 0 ? -1 : count;
+}
+
 int quota_take(struct ledger *ledger, const uint8_t grant[32], uint64_t time, uint64_t most, struct error *e)
 {
     struct bytes value;

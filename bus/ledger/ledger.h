@@ -84,6 +84,9 @@ struct ledger_message {
 };
 int ledger_put_message(struct ledger *ledger, const struct ledger_message *message,
                        struct ledger_result *result, struct error *e);
+/* Would this message become a SUBJECT_KEY entry of the batch that is open? So that a body which the vault
+ * keeps is kept before its entry, and none for what is refused or was here before. 1, 0, -1. */
+int ledger_wants_key(struct ledger *ledger, const struct ledger_message *message, struct error *e);
 /* Terminal by the bus itself: type TIMED_OUT, INTERRUPTED or REFUSED (with a reason). result->old when it has
  * already ended: index is its terminal entry, or UINT64_MAX when it is no longer known. */
 int ledger_put_end(struct ledger *ledger, const uint8_t exchange_id[16], unsigned type, enum refusal reason,

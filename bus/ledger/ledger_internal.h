@@ -13,6 +13,7 @@
 #define QUOTAS_AT_ONCE         64                  /* rows of past days let go of in one batch */
 #define OPEN_PAST_EXPIRY       (60 * MICROSECONDS) /* an open exchange is looked at again after that */
 #define SEEN_ROOTS             1024
+#define DAY_KEYS_MOST          64 /* of one member and day: one is enough, others come after a loss */
 #define REMEMBERED_PAST_EXPIRY (300 * MICROSECONDS)  /* an ended one is let go of */
 #define QUOTA_ZONE             (3600 * MICROSECONDS) /* quotas are counted by days in UTC+1 */
 #define NOT_YET                UINT64_MAX
@@ -121,6 +122,8 @@ int subject_key_add(struct ledger *ledger, struct bytes member, uint32_t day, co
                     uint64_t index, struct error *e);
 int subject_key_find(struct ledger *ledger, struct store_txn *txn, struct bytes member, uint32_t day,
                      struct error *e); /* 1, 0, -1 */
+/* How many day keys of that member and day there are, up to DAY_KEYS_MOST; -1. */
+int subject_key_count(struct ledger *ledger, struct bytes member, uint32_t day, struct error *e);
 /* Counts one more of the day, unless it has `most` already: 1 counted, 0 used up, -1. */
 int quota_take(struct ledger *ledger, const uint8_t grant[32], uint64_t time, uint64_t most, struct error *e);
 

@@ -226,6 +226,13 @@ static int judge_opening(struct ledger *ledger, const struct ledger_message *mes
     }
     if (judge_by_ledger(ledger, header, reason, e) != 0)
         return -1;
+    if (*reason == REFUSAL_NONE && header->kind == MESSAGE_SUBJECT_KEY) {
+        int keys = subject_key_count(ledger, header_signer(header), clock_day(header->created), e);
+        if (keys < 0)
+            return -1;
+        if (keys >= DAY_KEYS_MOST)
+            *reason = REFUSAL_QUOTA_EXCEEDED;
+    }
     if (*reason == REFUSAL_NONE && header->kind == MESSAGE_REQUEST && message->quota_key != NULL) {
         int counted =
             quota_take(ledger, message->quota_key, ledger_next_time(ledger), message->quota_per_day, e);
@@ -235,6 +242,20 @@ static int judge_opening(struct ledger *ledger, const struct ledger_message *mes
             *reason = REFUSAL_QUOTA_EXCEEDED;
     }
     return 0;
+}
+
+int ledger_wants_key(struct ledger *ledger, const struct ledger_message *message, struct error *e)
+{
+    struct exchange exchange;
+    enum refusal reason;
+
+    BUG_ON(ledger->txn == NULL || message->header->kind != MESSAGE_SUBJECT_KEY);
+    int found = exchange_find(ledger, message->header->exchange_id, &exchange, e);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
+    if (judge_opening(ledger, message, &reason, e) != 0)
+        return -1;
+    return reason == REFUSAL_NONE;
 }
 
 /* A request, a day key or a member's own refusal: the first entry of its exchange id. */

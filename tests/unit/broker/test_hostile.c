@@ -106,6 +106,83 @@ static void no_kind_of_refusal_fills_the_ledger(void **state)
     desk_close(d);
 }
 
+static bool is_in_vault(struct desk *d, const struct letter *l)
+{
+    struct buffer out = {0};
+    int found = vault_get(d->vault, l->leaf, &out, NULL);
+    buffer_free(&out);
+    return found == 1;
+}
+
+/* A body without an entry would stay in the vault until the next start. */
+static void a_day_key_that_is_refused_leaves_nothing_in_the_vault(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter good, replayed, lying;
+    letter_subject_key(&good);
+    desk_submit(d, MEN, 1, &good);
+    desk_settle(d);
+    letter_subject_key(&replayed);
+    memcpy(replayed.header.exchange_id, good.header.exchange_id, 16);
+    letter_seal(&replayed, MEN, MEMBERS, 32);
+    letter_subject_key(&lying);
+    lying.header.seen_size = 1;
+    letter_seal(&lying, MEN, MEMBERS, 32);
+    desk_submit(d, MEN, 1, &replayed);
+    desk_submit(d, MEN, 1, &lying);
+    desk_submit(d, MEN, 1, &good); /* again: its record stays */
+    desk_settle(d);
+    assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_REPLAYED_ID);
+    assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_INCONSISTENT);
+    assert_true(is_in_vault(d, &good));
+    assert_false(is_in_vault(d, &replayed));
+    assert_false(is_in_vault(d, &lying));
+    letter_free(&good);
+    letter_free(&replayed);
+    letter_free(&lying);
+    desk_close(d);
+}
+
+static void a_member_cannot_fill_the_vault_with_day_keys(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter k;
+    unsigned kept = 0, reason = 0;
+    for (int i = 0; i < 80; i++) {
+        letter_subject_key(&k);
+        desk_submit(d, MEN, 1, &k);
+        desk_settle(d);
+        reason = desk_refused(d, MEN, 1, NULL);
+        assert_true(reason == 0 || reason == REFUSAL_QUOTA_EXCEEDED);
+        assert_true(is_in_vault(d, &k) == (reason == 0));
+        kept += reason == 0;
+        letter_free(&k);
+        peers_tick(d->io.peers, d->io.now, d->io.monotonic);
+    }
+    assert_int_equal(kept, 64);
+    assert_int_equal(reason, REFUSAL_QUOTA_EXCEEDED);
+    desk_close(d);
+}
+
+static void a_day_key_under_another_key_than_oversights_is_refused(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter k;
+    struct sealing_key oversight = country()->oversight;
+    memcpy(country()->oversight.public_key, country()->sealing[MEN].public_key, 32);
+    letter_subject_key(&k);
+    country()->oversight = oversight;
+    desk_submit(d, MEN, 1, &k);
+    desk_settle(d);
+    assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_BAD_SEAL);
+    assert_false(is_in_vault(d, &k));
+    letter_free(&k);
+    desk_close(d);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -118,6 +195,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_id_used_twice_does_not_mix_two_sessions),
         cmocka_unit_test(no_kind_of_refusal_fills_the_ledger),
+        cmocka_unit_test(a_day_key_that_is_refused_leaves_nothing_in_the_vault),
+        cmocka_unit_test(a_member_cannot_fill_the_vault_with_day_keys),
+        cmocka_unit_test(a_day_key_under_another_key_than_oversights_is_refused),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, end);
