@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool sqlrow_string(struct bytes text, struct buffer *out)
+/* A JSON string of valid UTF-8; false when it is not valid. */
+static bool put_string(struct bytes text, struct buffer *out)
 {
     size_t from = 0;
 
@@ -31,7 +32,7 @@ bool sqlrow_string(struct bytes text, struct buffer *out)
 static bool put_date(struct bytes text, struct buffer *out)
 {
     /* ISO style. Years beyond four digits, BC and infinity have no RFC 3339 form. */
-    return text.len == 10 && text.data[4] == '-' && text.data[7] == '-' && sqlrow_string(text, out);
+    return text.len == 10 && text.data[4] == '-' && text.data[7] == '-' && put_string(text, out);
 }
 
 static bool put_timestamptz(struct bytes text, struct buffer *out)
@@ -125,7 +126,7 @@ static bool put_scalar(unsigned type, struct bytes text, struct buffer *out)
     case SQLTYPE_BYTEA:
         return put_bytea(text, out);
     default:
-        return sqlrow_string(text, out);
+        return put_string(text, out);
     }
 }
 
@@ -196,7 +197,7 @@ bool sqlrow_json(const PGresult *result, int row, struct buffer *out, const char
 
         if (i > 0)
             buffer_append(out, ",", 1);
-        good = sqlrow_string(bytes_of_string(PQfname(result, i)), out);
+        good = put_string(bytes_of_string(PQfname(result, i)), out);
         buffer_append(out, ":", 1);
         if (PQgetisnull(result, row, i))
             buffer_append_string(out, "null");

@@ -13,7 +13,5 @@
 
 /* Appends to out. False, with static words in *why, when a value cannot be carried. */
 bool sqlrow_json(const PGresult *result, int row, struct buffer *out, const char **why);
-/* A JSON string of valid UTF-8; false when it is not valid. */
-bool sqlrow_string(struct bytes text, struct buffer *out);
 
 #endif

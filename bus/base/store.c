@@ -214,11 +214,6 @@ double store_used(struct store *store)
     return (double)used / (double)total;
 }
 
-MDB_env *store_env(struct store *store)
-{
-    return store->env;
-}
-
 void store_check_readers(struct store *store)
 {
     int dead;

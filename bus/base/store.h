@@ -29,7 +29,6 @@ void store_close(struct store *store); /* NULL is harmless */
 int store_table(struct store *store, const char *name, MDB_dbi *table, struct error *e);
 /* Share of the map in use, 0.0 to 1.0. */
 double store_used(struct store *store);
-MDB_env *store_env(struct store *store);       /* for mdb_env_copyfd2 and statistics */
 void store_check_readers(struct store *store); /* frees slots of dead readers: at start and each minute */
 
 struct store_txn *store_write(struct store *store, struct error *e);

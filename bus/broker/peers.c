@@ -73,11 +73,6 @@ struct peer *peers_first(const struct peers *peers)
     return peers->first;
 }
 
-const struct config_limits *peers_limits(const struct peers *peers)
-{
-    return peers->limits;
-}
-
 struct peer *peers_provider(const struct peers *peers, const char *subsystem_id)
 {
     size_t member = identifier_prefix(bytes_of_string(subsystem_id), 3);

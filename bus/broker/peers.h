@@ -38,7 +38,6 @@ struct peer *peers_add(struct peers *peers, const uint8_t key[32], const char *m
 struct peer *peers_first(const struct peers *peers); /* and on by ->next */
 /* The connected peer of the subsystem's member that answers for it; NULL. */
 struct peer *peers_provider(const struct peers *peers, const char *subsystem_id);
-const struct config_limits *peers_limits(const struct peers *peers);
 
 /* A new session in the place of the one before, which is told SUPERSEDED (unless it is the same connection).
  */

@@ -158,7 +158,8 @@ static int missing(struct reader *reader, const char *path, struct error *e)
                      reader->where, path);
 }
 
-bool reader_checkpoint_text(struct bytes note, struct checkpoint *out)
+/* What a checkpoint says, whoever signed it. */
+static bool checkpoint_text(struct bytes note, struct checkpoint *out)
 {
     for (size_t i = note.len; i >= 2; i--)
         if (note.data[i - 2] == '\n' && note.data[i - 1] == '\n')
@@ -173,7 +174,7 @@ int reader_checkpoint(struct reader *reader, const struct note_verifier *keys, s
     int found = read_path(reader, "checkpoint", NOTE_MOST, &own, e);
     if (found == 1) {
         bool good = count > 0 ? checkpoint_open(buffer_bytes(&own), keys, count, out)
-                              : reader_checkpoint_text(buffer_bytes(&own), out);
+                              : checkpoint_text(buffer_bytes(&own), out);
         if (!good)
             found = error_set(
                 e, ERROR_INTEGRITY, "%s/checkpoint: %s", reader->where,

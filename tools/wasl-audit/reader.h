@@ -21,8 +21,6 @@ void reader_close(struct reader *reader); /* NULL is harmless */
  * may be NULL. 1; 0 the ledger is empty; -1. */
 int reader_checkpoint(struct reader *reader, const struct note_verifier *keys, size_t count,
                       struct buffer *note, struct checkpoint *out, struct error *e);
-/* Parses a checkpoint note without any key: what its text says. */
-bool reader_checkpoint_text(struct bytes note, struct checkpoint *out);
 /* out has room for width * 32. A wider tile serves. */
 int reader_tile(struct reader *reader, unsigned level, uint64_t number, unsigned width, uint8_t *out,
                 struct error *e);

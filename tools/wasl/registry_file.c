@@ -24,7 +24,7 @@ void registry_trust_free(struct registry_trust *trust)
     *trust = (struct registry_trust){0};
 }
 
-bool registry_file_is_signed(struct bytes file)
+static bool is_signed(struct bytes file)
 {
     static const char first[] = "wasl-registry/";
     return file.len >= strlen(first) && memcmp(file.data, first, strlen(first)) == 0;
@@ -73,7 +73,7 @@ int registry_read(const char *path, const struct registry_trust *trust, struct r
         goto out;
     }
     struct bytes bytes = buffer_bytes(&file);
-    out->is_signed = registry_file_is_signed(bytes);
+    out->is_signed = is_signed(bytes);
     out->trusted = out->is_signed && (trust->previous != NULL || trust->key_count > 0);
     if (!out->is_signed)
         out->registry = registry_parse(bytes, path, &faults);

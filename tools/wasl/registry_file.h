@@ -23,6 +23,5 @@ struct registry_read {
 };
 /* Prints every fault on standard error. WASL_GOOD, or the exit code after saying why. */
 int registry_read(const char *path, const struct registry_trust *trust, struct registry_read *out);
-bool registry_file_is_signed(struct bytes file);
 
 #endif
