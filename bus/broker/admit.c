@@ -39,7 +39,9 @@ static enum refusal check_chain(struct admit *a, struct job *job, struct chain *
     struct error e = {0};
     const struct registry_member *member =
         registry_member(snapshot_registry(job->snapshot), bytes_of_string(job->member));
-    if (member == NULL)
+    const struct registry_member *owner =
+        registry_member_by_link_key(snapshot_registry(job->snapshot), job->peer);
+    if (member == NULL || owner != member)
         return REFUSAL_UNKNOWN_MEMBER;
     struct chain *chain = chain_parse_der(buffer_bytes(&h->chain), &e);
     if (chain == NULL)

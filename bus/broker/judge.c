@@ -217,5 +217,6 @@ static enum refusal judge_all(struct job *job, const char *instance, struct chai
 
 void judge(struct job *job, const char *instance, struct chains *chains, uint64_t now)
 {
+    job->message.keep_header = job->message.has_quota = false; /* it may be judged for the second time */
     job->message.verdict = judge_all(job, instance, chains, now);
 }

@@ -27,12 +27,15 @@
 struct writer {
     struct writer_options options;
     struct limiter *limiter;
+    struct snapshot
+        *snapshot; /* the one whose entries were written last: from here on nothing is judged by another */
     pthread_t thread;
     struct job *batch[BATCH_CAPACITY];
     struct ledger_result results[BATCH_CAPACITY];
     size_t count;
     uint64_t now;
-    bool full; /* above DISK_ADMITS at the last commit */
+    bool again[BATCH_CAPACITY]; /* judged by another snapshot: back to admit */
+    bool full;                  /* above DISK_ADMITS at the last commit */
     atomic_bool closing;
     bool stopped; /* a split view or roll-back was proven: nothing more is written */
 };
@@ -184,7 +187,7 @@ static void put_hello(struct writer *w, struct job *job, struct ledger_result *r
 static void put_end(struct writer *w, struct job *job, struct ledger_result *result)
 {
     struct error e = {0};
-    set_registry(w, job->snapshot);
+    set_registry(w, w->snapshot);
     if (ledger_put_end(w->options.ledger, job->end.exchange_id, job->end.type, job->end.reason, result, &e) <
         0)
         fatal("ledger_put_failed", &e);
@@ -210,6 +213,19 @@ static void put_rest_of_refusals(struct writer *w, bool all)
     }
 }
 
+static void take_snapshot(struct writer *w, struct snapshot *snapshot)
+{
+    snapshot_free(w->snapshot);
+    w->snapshot = snapshot_ref(snapshot);
+}
+
+/* A registry or CRL has taken effect since this was judged. */
+static bool is_outdated(const struct writer *w, const struct job *job)
+{
+    return !w->stopped && (job->kind == JOB_MESSAGE || job->kind == JOB_HELLO) &&
+           job->snapshot != w->snapshot;
+}
+
 static void put_job(struct writer *w, struct job *job, struct ledger_result *result)
 {
     struct error e = {0};
@@ -230,6 +246,7 @@ static void put_job(struct writer *w, struct job *job, struct ledger_result *res
     case JOB_CHANGE:
         if (put_snapshot(w, job->snapshot, &e) < 0)
             fatal("ledger_put_failed", &e);
+        take_snapshot(w, job->snapshot);
         break;
     case JOB_CLOSE:
         put_rest_of_refusals(w, true);
@@ -438,7 +455,7 @@ static void mark_evidence(struct writer *w)
     struct error e = {0};
     for (size_t i = 0; i < w->count; i++) {
         struct job *job = w->batch[i];
-        if (!evidence_is_due(job) || w->full)
+        if (!evidence_is_due(job) || w->full || job->snapshot != w->snapshot)
             continue;
         if (has_rival(w, i)) {
             job->message.verdict = REFUSAL_REPLAYED_ID;
@@ -468,6 +485,16 @@ static void keep_evidence(struct writer *w)
             w->batch[i]->message.verdict = REFUSAL_DISK_FULL;
 }
 
+/* It is still counted in the pipeline, so there is room for it; only at the very end admit takes nothing
+ * more. */
+static void judge_again(struct writer *w, struct job *job)
+{
+    snapshot_free(job->snapshot);
+    job->snapshot = snapshot_ref(w->snapshot);
+    if (!queue_put(pipeline_admit(w->options.pipeline), job))
+        job_free(job);
+}
+
 static void write_batch(struct writer *w)
 {
     struct error e = {0};
@@ -484,12 +511,19 @@ static void write_batch(struct writer *w)
         keep_evidence(w);
         put_rest_of_refusals(w, false);
     }
-    for (size_t i = 0; i < w->count; i++)
-        put_job(w, w->batch[i], &w->results[i]);
+    for (size_t i = 0; i < w->count; i++) {
+        w->again[i] = is_outdated(w, w->batch[i]);
+        if (!w->again[i])
+            put_job(w, w->batch[i], &w->results[i]);
+    }
     if (writing && !w->stopped && ledger_commit(w->options.ledger, &e) < 0)
         fatal("ledger_commit_failed", &e);
     note_disk(w);
     for (size_t i = 0; i < w->count; i++) {
+        if (w->again[i]) {
+            judge_again(w, w->batch[i]);
+            continue;
+        }
         finish_job(w, w->batch[i], &w->results[i]);
         pipeline_pass(pipeline_results(w->options.pipeline), w->batch[i]);
     }
@@ -518,14 +552,14 @@ static void *writer_thread(void *arg)
     }
 }
 
-struct writer *writer_start(const struct writer_options *options, const struct snapshot *snapshot,
-                            struct error *e)
+struct writer *writer_start(const struct writer_options *options, struct snapshot *snapshot, struct error *e)
 {
     struct writer *w = memory_zeroed(1, sizeof(*w));
     w->options = *options;
     if (w->options.batch_messages > BATCH_CAPACITY)
         w->options.batch_messages = BATCH_CAPACITY;
     w->limiter = limiter_new(options->refusals_per_second);
+    take_snapshot(w, snapshot);
     if (first_batch(w, snapshot, e) < 0)
         goto failed;
     int code = pthread_create(&w->thread, NULL, writer_thread, w);
@@ -536,6 +570,7 @@ struct writer *writer_start(const struct writer_options *options, const struct s
     return w;
 failed:
     limiter_free(w->limiter);
+    snapshot_free(w->snapshot);
     free(w);
     return NULL;
 }
@@ -548,5 +583,6 @@ void writer_stop(struct writer *writer)
     queue_close(pipeline_writer(writer->options.pipeline));
     pthread_join(writer->thread, NULL);
     limiter_free(writer->limiter);
+    snapshot_free(writer->snapshot);
     free(writer);
 }

@@ -26,8 +26,7 @@ struct writer_options {
  * First, on the caller's thread, the batch of the start: exchanges that the last process left open are
  * INTERRUPTED, "bus started", and the objects of the snapshot. Then the thread begins. NULL with e set.
  */
-struct writer *writer_start(const struct writer_options *options, const struct snapshot *snapshot,
-                            struct error *e);
+struct writer *writer_start(const struct writer_options *options, struct snapshot *snapshot, struct error *e);
 /* Writes what is in the queue, then ends the thread. NULL is harmless. */
 void writer_stop(struct writer *writer);
 

@@ -5,6 +5,7 @@
 #include "session.pb-c.h"
 #include "wire/strict.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,45 @@ static void a_day_key_under_another_key_than_oversights_is_refused(void **state)
     desk_close(d);
 }
 
+static struct snapshot *snapshot_that_revokes(struct desk *d, int member)
+{
+    struct registry *registry = registry_ref((struct registry *)snapshot_registry(d->io.snapshot));
+    struct trust *trust = trust_new();
+    struct buffer crl = {0};
+    const char *name;
+    struct bytes pem;
+    for (size_t i = 0; registry_anchor(registry, i, &name, &pem); i++)
+        assert_int_equal(trust_add_anchor(trust, name, pem, NULL), 0);
+    country_crl(2, member, &crl);
+    assert_int_equal(trust_add_crl(trust, buffer_bytes(&crl), NULL), 0);
+    buffer_free(&crl);
+    return snapshot_new(registry, trust);
+}
+
+/* The entry of a CRL says "from here on": no message behind it is judged by the one before. */
+static void a_message_behind_a_revocation_is_judged_by_it(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q;
+    struct snapshot *next = snapshot_that_revokes(d, MEN);
+    pipeline_pass(pipeline_writer(d->io.pipeline), job_new(JOB_CHANGE, next, d->io.now));
+    snapshot_free(next);
+    /* It is written, and the door does not know of it yet. */
+    struct pollfd written = {queue_event_fd(pipeline_results(d->io.pipeline)), POLLIN, 0};
+    assert_int_equal(poll(&written, 1, 20000), 1);
+    desk_ask(d, &q);
+    bool recorded;
+    assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_CERTIFICATE_REVOKED);
+    assert_true(recorded);
+    NOT_SENT(VERB_DELIVER, MI, 1);
+    assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_ADMITTED), 0);
+    struct peer *men = peers_find(d->io.peers, country()->link[MEN].public_key);
+    assert_int_equal(men->asking.messages, 0);
+    letter_free(&q);
+    desk_close(d);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -198,6 +238,7 @@ int main(void)
         cmocka_unit_test(a_day_key_that_is_refused_leaves_nothing_in_the_vault),
         cmocka_unit_test(a_member_cannot_fill_the_vault_with_day_keys),
         cmocka_unit_test(a_day_key_under_another_key_than_oversights_is_refused),
+        cmocka_unit_test(a_message_behind_a_revocation_is_judged_by_it),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, end);
