@@ -112,7 +112,7 @@ static int check(const struct sql_options *options, struct error *e)
         return -1;
     for (size_t i = 0; i < options->statement_count; i++)
         if (connector_sql_check(&options->statements[i], e) != 0)
-            return error_prefix(e, "statement of %s", options->statements[i].operation);
+            return error_prefix(e, "statement of %s: ", options->statements[i].operation);
     return 0;
 }
 

@@ -4,7 +4,9 @@
 #include "base/utf8.h"
 #include "connectors/sqltype.h"
 #include <errno.h>
+#include <float.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +44,18 @@ static bool is_integer(const char *text, int64_t least, int64_t most)
     return errno == 0 && *end == 0 && value >= least && value <= most;
 }
 
+/* Exactly `len` digits. */
+static bool take_digits(const char *text, size_t len, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *out = *out * 10 + (uint64_t)(text[i] - '0');
+    }
+    return true;
+}
+
 static bool is_decimal(const char *text)
 {
     const char *p = text + (*text == '-');
@@ -57,6 +71,46 @@ static bool is_decimal(const char *text)
         p += fraction;
     }
     return *p == 0;
+}
+
+/* A value that PostgreSQL would call out of range, and quote in its log, is none. */
+static bool is_real(const char *text, bool single)
+{
+    bool zero = text[strspn(text, "-0.")] == 0;
+    double value = single ? (double)strtof(text, NULL) : strtod(text, NULL);
+    double least = single ? (double)FLT_MIN : DBL_MIN;
+
+    return is_decimal(text) && isfinite(value) && (zero || fabs(value) >= least);
+}
+
+/* YYYY-MM-DD, of any year from 1 on: people were born before 1970. */
+static bool is_date(const char *text)
+{
+    static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    uint64_t year, month, day;
+
+    if (strlen(text) < 10 || text[4] != '-' || text[7] != '-' || !take_digits(text, 4, &year) ||
+        !take_digits(text + 5, 2, &month) || !take_digits(text + 8, 2, &day))
+        return false;
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return year > 0 && month >= 1 && month <= 12 && day >= 1 &&
+           day <= days[month - 1] + (month == 2 && leap ? 1U : 0U);
+}
+
+/* RFC 3339. The time of day and the zone are judged on a day that clock_parse knows. */
+static bool is_timestamp(const char *text)
+{
+    char known[64] = "2000-01-01";
+    uint64_t time;
+
+    if (!is_date(text) || strlen(text) <= 10 || strlen(text) >= sizeof known)
+        return false;
+    strcpy(known + 10, text + 10);
+    if (!clock_parse(known, &time))
+        return false;
+    /* PostgreSQL's zones end at 15:59. */
+    const char *zone = text + strlen(text) - 6;
+    return text[strlen(text) - 1] == 'Z' || zone[1] == '0' || (zone[1] == '1' && zone[2] <= '5');
 }
 
 static bool is_json(const char *text)
@@ -94,7 +148,6 @@ bool sql_parameter_type_known(unsigned type)
 
 static bool fits(unsigned type, const char *text)
 {
-    uint64_t time;
     uint8_t uuid[16];
 
     switch (type) {
@@ -110,18 +163,19 @@ static bool fits(unsigned type, const char *text)
     case SQLTYPE_INT8:
         return is_integer(text, INT64_MIN, INT64_MAX);
     case SQLTYPE_NUMERIC:
+        return is_decimal(text);
     case SQLTYPE_FLOAT4:
     case SQLTYPE_FLOAT8:
-        return is_decimal(text);
+        return is_real(text, type == SQLTYPE_FLOAT4);
     case SQLTYPE_BOOL:
         return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
     case SQLTYPE_UUID:
         return uuid_parse(text, uuid);
     case SQLTYPE_DATE:
-        return strlen(text) == 10 && clock_parse(text, &time);
+        return strlen(text) == 10 && is_date(text);
     case SQLTYPE_TIMESTAMP:
     case SQLTYPE_TIMESTAMPTZ:
-        return strlen(text) > 10 && clock_parse(text, &time);
+        return is_timestamp(text);
     case SQLTYPE_JSON:
     case SQLTYPE_JSONB:
         return is_json(text);

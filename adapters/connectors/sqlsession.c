@@ -114,12 +114,15 @@ static enum step next_result(struct sql_session *s, uint64_t until, PGresult **r
 static bool command(struct sql_session *s, const char *text, uint64_t until)
 {
     PGresult *result;
-    bool good = PQsendQuery(s->conn, text) == 1 && flush(s, until);
     enum step step = STEP_LOST;
 
-    while (good && (step = next_result(s, until, &result)) == STEP_RESULT) {
+    if (PQsendQuery(s->conn, text) != 1 || !flush(s, until))
+        return false;
+    /* To the end, also after a failure: only then is the transaction's status known. */
+    bool good = true;
+    while ((step = next_result(s, until, &result)) == STEP_RESULT) {
         ExecStatusType status = PQresultStatus(result);
-        good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+        good = good && (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK);
         PQclear(result);
     }
     return good && step == STEP_END;
@@ -420,6 +423,8 @@ static void run_writing(struct sql_session *s, struct run *r, const struct sql_v
     if (r->lost || r->drop)
         return;
     finish_body(r);
+    if (r->call->reply.refusal == REFUSAL_NONE && clock_monotonic() >= r->until)
+        refuse(r, REFUSAL_PROVIDER_TIMEOUT, "the time of the call was over before COMMIT");
     if (r->call->reply.refusal != REFUSAL_NONE) {
         r->drop = !command(s, "ROLLBACK", r->until);
     } else if (!command(s, "COMMIT", r->until)) {

@@ -41,6 +41,14 @@ static const struct sql_statement statements[] = {
      IUC("iuc"),
      .one = true,
      .writes = true},
+    {.operation = "born", .text = "SELECT $1::date AS born", IUC("query.d"), .one = true},
+    {.operation = "when", .text = "SELECT $1::timestamptz AS at", IUC("query.d"), .one = true},
+    {.operation = "real", .text = "SELECT $1::real AS r", IUC("query.d"), .one = true},
+    {.operation = "once",
+     .text = "INSERT INTO once (iuc) VALUES ($1) RETURNING iuc",
+     IUC("iuc"),
+     .one = true,
+     .writes = true},
     {.operation = "slow", .text = "SELECT pg_sleep(30)::text AS s"},
     {.operation = "many", .text = "SELECT n FROM generate_series(1, 20) AS n"},
     {.operation = "wide", .text = "SELECT repeat('x', 300) AS w FROM generate_series(1, 9)"},
@@ -148,6 +156,7 @@ static int group_setup(void **state)
                      "CREATE TABLE person (iuc text PRIMARY KEY, name text);"
                      "INSERT INTO person VALUES ('01234567890', 'Amel'), ('01234567891', 'زياد');"
                      "CREATE TABLE mark (id uuid PRIMARY KEY, iuc text UNIQUE, consumer text, note text);"
+                     "CREATE TABLE once (iuc text, UNIQUE (iuc) DEFERRABLE INITIALLY DEFERRED);"
                      "CREATE FUNCTION put_mark(text) RETURNS bool LANGUAGE sql VOLATILE AS "
                      "$$ INSERT INTO mark (id, iuc) VALUES (gen_random_uuid(), $1) RETURNING true $$;");
     postgres_execute(postgres, "CREATE DATABASE nameless ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
@@ -284,6 +293,58 @@ static void a_value_of_another_form_is_refused_before_postgresql_sees_it(void **
     assert_int_equal(ask(*state, a)->refusal, REFUSAL_BAD_PARAMETER);
     asked_free(a);
     assert_false(postgres_log_holds(postgres, "MARKER-not-a-number"));
+}
+
+static enum refusal query_refusal(struct connector *connector, const char *operation, const char *value,
+                                  const char *answer)
+{
+    struct asked *a = asked_new(operation);
+    buffer_printf(&a->call.query, "d=%s", value);
+    struct reply *reply = ask(connector, a);
+    enum refusal refusal = reply->refusal;
+    if (answer != NULL)
+        assert_true(bytes_equal_string(buffer_bytes(&reply->body), answer));
+    asked_free(a);
+    return refusal;
+}
+
+static void people_were_born_before_1970(void **state)
+{
+    struct connector *c = *state;
+    assert_int_equal(query_refusal(c, "born", "1955-04-01", "{\"born\":\"1955-04-01\"}"), REFUSAL_NONE);
+    assert_int_equal(query_refusal(c, "born", "1904-02-29", "{\"born\":\"1904-02-29\"}"), REFUSAL_NONE);
+    assert_int_equal(query_refusal(c, "when", "1955-04-01T10:00:00Z", "{\"at\":\"1955-04-01T10:00:00Z\"}"),
+                     REFUSAL_NONE);
+}
+
+/* Each of these PostgreSQL would refuse too, and quote in its log. */
+static void a_value_that_its_type_cannot_hold_is_refused_before_postgresql_sees_it(void **state)
+{
+    static const char *const bad[][2] = {
+        {"born", "0000-01-01"},
+        {"born", "1955-02-30"},
+        {"born", "1900-02-29"},
+        {"born", "1955-4-1"},
+        {"when", "0000-01-01T10:00:00Z"},
+        {"when", "2001-01-01T10:00:00+16:00"},
+        {"real", "4000000000000000000000000000000000000007"},
+        {"real", "0.0000000000000000000000000000000000000000000000000000000007"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(query_refusal(*state, bad[i][0], bad[i][1], NULL), REFUSAL_BAD_PARAMETER);
+        assert_false(postgres_log_holds(postgres, bad[i][1]));
+    }
+    assert_int_equal(query_refusal(*state, "real", "12.5", "{\"r\":\"12.5\"}"), REFUSAL_NONE);
+    assert_int_equal(query_refusal(*state, "real", "0.00", NULL), REFUSAL_NONE);
+}
+
+static void a_rule_that_breaks_at_commit_has_undone_everything_and_says_so(void **state)
+{
+    assert_int_equal(refusal_of(*state, "once", "1"), REFUSAL_NONE);
+    assert_int_equal(refusal_of(*state, "once", "1"), REFUSAL_PROVIDER_FAILED);
+    assert_int_equal(refusal_of(*state, "once", "2"), REFUSAL_NONE);
+    postgres_execute(postgres,
+                     "DO $$ BEGIN IF (SELECT count(*) FROM once) <> 2 THEN RAISE 'other'; END IF; END $$");
 }
 
 static void a_statement_without_writes_cannot_write(void **state)
@@ -478,6 +539,9 @@ int main(void)
         TEST(parameters_are_bound_and_not_pasted),
         TEST(an_absent_query_parameter_is_null),
         TEST(a_value_of_another_form_is_refused_before_postgresql_sees_it),
+        TEST(people_were_born_before_1970),
+        TEST(a_value_that_its_type_cannot_hold_is_refused_before_postgresql_sees_it),
+        TEST(a_rule_that_breaks_at_commit_has_undone_everything_and_says_so),
         TEST(a_statement_without_writes_cannot_write),
         TEST(a_writing_statement_writes_once_and_a_broken_rule_undoes_it),
         TEST(a_change_whose_answer_is_a_refusal_is_undone),
