@@ -113,6 +113,16 @@ static void end_exchange(struct io *io, struct exchange *x)
     count_open(io);
 }
 
+static void ask_end(struct io *io, struct exchange *x, unsigned type, enum refusal reason)
+{
+    struct job *job = job_new(JOB_END, io->snapshot, io->now);
+    memcpy(job->end.exchange_id, x->id, sizeof(x->id));
+    job->end.type = type;
+    job->end.reason = reason;
+    exchanges_mark_ending(io->exchanges, x);
+    pipeline_own(io->pipeline, job);
+}
+
 static void open_exchange(struct io *io, struct job *job)
 {
     struct message *m = &job->message;
@@ -131,6 +141,10 @@ static void open_exchange(struct io *io, struct job *job)
     m->consumer = m->provider = NULL; /* the exchange holds the room now */
     exchanges_add(io->exchanges, x);
     count_open(io);
+    if (io->stopping) { /* it was inside when the rest was ended */
+        ask_end(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
+        return;
+    }
     /* Never full: the room taken at the door is what bounds it. Where it is, the deadline ends the exchange.
      */
     if (mailbox_post(&x->provider->requests, x->delivery, &x->posting) == NULL)
@@ -438,16 +452,6 @@ void dispatch_result(struct io *io, struct job *job)
 }
 
 /* --- ends --- */
-
-static void ask_end(struct io *io, struct exchange *x, unsigned type, enum refusal reason)
-{
-    struct job *job = job_new(JOB_END, io->snapshot, io->now);
-    memcpy(job->end.exchange_id, x->id, sizeof(x->id));
-    job->end.type = type;
-    job->end.reason = reason;
-    exchanges_mark_ending(io->exchanges, x);
-    pipeline_own(io->pipeline, job);
-}
 
 void dispatch_deadlines(struct io *io)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define HELLOS_MOST       4 /* of one peer with admit and writer; it repeats what is dropped */
+#define HELLOS_A_SECOND   10
 #define SUBSYSTEMS_MOST   64
 #define CERTIFICATES_MOST 6
 #define SECOND            (1000000ULL)
@@ -34,13 +35,12 @@ static void fault(struct io *io, struct peer *peer, const struct frame_message *
     status_count(&io->status->unattributed);
     if (++peer->faults < DOOR_FAULTS_MOST)
         return;
-    if (peer->faults == DOOR_FAULTS_MOST) {
+    if (peer->faults == DOOR_FAULTS_MOST)
         log_warn("frames_malformed", "member=%s count=%u", peer->member, peer->faults);
-        if (peer->session != NULL)
-            peers_close(io->peers, peer, REFUSAL_MALFORMED, bytes_make("", 0));
-        else
-            peers_bye(io->peers, routing_id(frame), REFUSAL_MALFORMED);
-    }
+    if (peer->session != NULL)
+        peers_close(io->peers, peer, REFUSAL_MALFORMED, bytes_make("", 0));
+    else if (peer->faults == DOOR_FAULTS_MOST)
+        peers_bye(io->peers, routing_id(frame), REFUSAL_MALFORMED);
 }
 
 static struct peer *peer_of(struct io *io, const struct frame_message *frame)
@@ -116,16 +116,30 @@ static bool still_its_own(struct io *io, struct peer *peer)
         return false;
     if (strcmp(member->id, peer->member) == 0)
         return true;
-    if (peer->session != NULL || peer->answers != NULL || peer->hellos > 0)
+    if (peer->session != NULL || peer->answers != NULL || peer->asking.messages > 0 || peer->hellos > 0)
         return false; /* when what the old owner has open is over */
     mailbox_clear(&peer->responses);
     snprintf(peer->member, sizeof(peer->member), "%s", member->id);
     return true;
 }
 
+/* Each costs a chain's verification and a line of the log. An adapter says one every two seconds. */
+static bool hellos_too_fast(struct io *io, struct peer *peer)
+{
+    if (io->monotonic >= peer->hello_second + SECOND) {
+        peer->hello_second = io->monotonic;
+        peer->hellos_said = 0;
+    }
+    return ++peer->hellos_said > HELLOS_A_SECOND;
+}
+
 static void take_hello(struct io *io, struct peer *peer, const struct frame_message *frame)
 {
     struct strict_message hold;
+    if (hellos_too_fast(io, peer)) {
+        status_count(&io->status->unattributed);
+        return;
+    }
     if (!still_its_own(io, peer)) {
         peers_bye(io->peers, routing_id(frame), REFUSAL_UNKNOWN_MEMBER);
         return;
@@ -328,6 +342,7 @@ static void take_fetch(struct io *io, struct peer *peer, const struct frame_mess
     } else if (may_ask(io, peer)) {
         struct job *job = job_of(io, JOB_FETCH, peer);
         job->fetch.what = (unsigned)m->kind;
+        job->bytes = LINK_PAYLOAD_MOST; /* what it may bring */
         job->fetch.offset = m->offset;
         job->fetch.has_hash = m->hash.len == HASH_SIZE;
         if (job->fetch.has_hash)

@@ -21,9 +21,11 @@ struct peer {
     struct mailbox responses; /* to its own requests */
     struct exchange *answers; /* open exchanges that it has to answer */
     struct room asking, answering;
-    uint8_t wanted[16]; /* session id of its latest HELLO */
-    unsigned hellos;    /* with admit or the writer */
-    unsigned faults;    /* malformed frames since fault_minute began */
+    uint8_t wanted[16];   /* session id of its latest HELLO */
+    unsigned hellos;      /* with admit or the writer */
+    unsigned hellos_said; /* since hello_second began */
+    uint64_t hello_second;
+    unsigned faults; /* malformed frames since fault_minute began */
     uint64_t fault_minute;
     uint64_t sent_away; /* when it was last told NOT_WELCOME */
     struct peer *next;

@@ -74,6 +74,11 @@ void pipeline_leave(struct pipeline *pipeline, struct job *job)
     }
 }
 
+uint64_t pipeline_bytes(const struct pipeline *pipeline)
+{
+    return pipeline->bytes;
+}
+
 uint64_t pipeline_inside(const struct pipeline *pipeline)
 {
     return pipeline->messages + pipeline->own;

@@ -20,6 +20,7 @@ bool pipeline_full(const struct pipeline *pipeline);
 void pipeline_enter(struct pipeline *pipeline, struct job *job, bool judged_first);
 /* A peer's job has come out: what it held is free. */
 void pipeline_leave(struct pipeline *pipeline, struct job *job);
+uint64_t pipeline_bytes(const struct pipeline *pipeline);  /* that they count for */
 uint64_t pipeline_inside(const struct pipeline *pipeline); /* peers' and the I/O thread's own jobs */
 
 /* The I/O thread's own job, straight to the writer. */

@@ -131,10 +131,12 @@ static void a_day_key_that_is_refused_leaves_nothing_in_the_vault(void **state)
     lying.header.seen_size = 1;
     letter_seal(&lying, MEN, MEMBERS, 32);
     desk_submit(d, MEN, 1, &replayed);
-    desk_submit(d, MEN, 1, &lying);
-    desk_submit(d, MEN, 1, &good); /* again: its record stays */
     desk_settle(d);
     assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_REPLAYED_ID);
+    desk_submit(d, MEN, 1, &good); /* again: its record stays */
+    desk_settle(d);
+    desk_submit(d, MEN, 1, &lying);
+    desk_settle(d);
     assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_INCONSISTENT);
     assert_true(is_in_vault(d, &good));
     assert_false(is_in_vault(d, &replayed));
@@ -223,6 +225,82 @@ static void a_message_behind_a_revocation_is_judged_by_it(void **state)
     desk_close(d);
 }
 
+/* What was inside when the bus was told to stop is written, and then ended like all the rest. */
+static void a_request_inside_at_the_stop_is_interrupted_and_not_delivered(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q;
+    letter_request(&q, 100);
+    desk_submit(d, MEN, 1, &q);
+    d->io.stopping = true;
+    dispatch_interrupt_all(&d->io);
+    desk_settle(d);
+    assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_ADMITTED), 1);
+    assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_INTERRUPTED), 1);
+    assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_INTERRUPTED);
+    NOT_SENT(VERB_DELIVER, MI, 1);
+    assert_int_equal(exchanges_count(d->io.exchanges), 0);
+    letter_free(&q);
+    desk_close(d);
+}
+
+static void malformed_frames_end_the_next_session_of_that_minute_too(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    for (int i = 0; i < DOOR_FAULTS_MOST; i++)
+        desk_say_raw(d, MEN, 1, VERB_WELCOME, bytes_make("", 0), bytes_make("", 0));
+    assert_int_equal(desk_bye(d, MEN, 1), REFUSAL_MALFORMED);
+    desk_hello(d, MEN, 1, 2, 64);
+    desk_say_raw(d, MEN, 1, VERB_WELCOME, bytes_make("", 0), bytes_make("", 0));
+    assert_int_equal(desk_bye(d, MEN, 1), REFUSAL_MALFORMED);
+    desk_close(d);
+}
+
+/* What FETCH may bring counts in the one bound on memory before it is there. */
+static void questions_count_in_the_pipeline(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    Wasl__V1__Fetch fetch = WASL__V1__FETCH__INIT;
+    fetch.kind = WASL__V1__OBJECT_REF__LATEST_REGISTRY;
+    for (int i = 0; i < SESSION_QUESTIONS_MOST; i++)
+        desk_say(d, MEN, 1, VERB_FETCH, &fetch.base, bytes_make("", 0));
+    assert_true(pipeline_bytes(d->io.pipeline) >= SESSION_QUESTIONS_MOST * LINK_PAYLOAD_MOST);
+    desk_settle(d);
+    assert_int_equal(pipeline_bytes(d->io.pipeline), 0);
+    desk_close(d);
+}
+
+static void hellos_without_end_are_dropped(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    unsigned welcomed = 0;
+    for (uint8_t i = 0; i < 100; i++) {
+        uint8_t session[16] = {7, i};
+        struct buffer der = {0};
+        chain_der(country()->chain[MEN], &der);
+        ProtobufCBinaryData certificate = strict_field(buffer_bytes(&der));
+        Wasl__V1__Hello hello = WASL__V1__HELLO__INIT;
+        hello.version_min = hello.version_max = 1;
+        hello.session = strict_field(bytes_make(session, 16));
+        hello.n_certificate = 1;
+        hello.certificate = &certificate;
+        desk_say(d, MEN, 1, VERB_HELLO, &hello.base, bytes_make("", 0));
+        desk_settle(d);
+        struct sent *s = desk_take(d, MEN, 1, VERB_WELCOME);
+        welcomed += s != NULL;
+        sent_free(s);
+        buffer_free(&der);
+    }
+    assert_true(welcomed > 0 && welcomed <= 20); /* the desk's clock stands still */
+    d->io.monotonic += MICROSECONDS;
+    desk_hello(d, MEN, 1, 8, 64);
+    desk_close(d);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -239,6 +317,10 @@ int main(void)
         cmocka_unit_test(a_member_cannot_fill_the_vault_with_day_keys),
         cmocka_unit_test(a_day_key_under_another_key_than_oversights_is_refused),
         cmocka_unit_test(a_message_behind_a_revocation_is_judged_by_it),
+        cmocka_unit_test(a_request_inside_at_the_stop_is_interrupted_and_not_delivered),
+        cmocka_unit_test(malformed_frames_end_the_next_session_of_that_minute_too),
+        cmocka_unit_test(questions_count_in_the_pipeline),
+        cmocka_unit_test(hellos_without_end_are_dropped),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, end);
