@@ -158,6 +158,10 @@ struct yamlfile *yamlfile_parse(struct bytes text, const char *name, const cyaml
         fault_at(faults, name, 1, "the file is larger than 16 MiB");
         goto failed;
     }
+    if (text.len == 0) { /* libyaml asserts that there is a text */
+        fault_at(faults, name, 1, "the file is empty");
+        goto failed;
+    }
     if (!scan_events(text, name, faults) || !load_document(file, text, faults))
         goto failed;
     yamlcheck(&file->document, schema, name, faults);

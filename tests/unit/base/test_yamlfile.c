@@ -237,6 +237,7 @@ static void what_is_not_yaml_is_named_with_its_line(void **state)
     expect_fault_on_line(tab, sizeof tab - 1, "f.yaml:2: this is not YAML: ");
     expect_fault_on_line(utf8, sizeof utf8 - 1, "f.yaml:");
     bad("", "f.yaml:1: the file is empty\n");
+    expect_faults((struct bytes){0}, "f.yaml:1: the file is empty\n"); /* as an empty file is read */
     bad("# nothing\n", "f.yaml:1: the file is empty\n");
 }
 
