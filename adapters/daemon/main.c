@@ -133,7 +133,7 @@ static int open_connectors(struct adapter *a, struct error *e)
                                           ? connector_sql_new(&c->services[i].sql, e)
                                           : connector_echo_new();
         if (connector == NULL)
-            return error_prefix(e, "service %s", c->services[i].service);
+            return error_prefix(e, "service %s: ", c->services[i].service);
         a->connectors[a->connector_count++] = connector;
         a->services[i] = (struct core_service){.service = c->services[i].service, .connector = connector};
     }

@@ -127,7 +127,7 @@ struct chain *chain_load_pem(const char *path, struct error *e)
         return NULL;
     chain = chain_parse_pem(buffer_bytes(&file), e);
     if (chain == NULL)
-        error_prefix(e, "%s", path);
+        error_prefix(e, "%s: ", path);
     buffer_free(&file);
     return chain;
 }

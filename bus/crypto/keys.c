@@ -234,7 +234,7 @@ EVP_PKEY *private_key_load(const char *path, struct error *e)
     key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
     if (key == NULL) {
         crypto_error(e, "no PEM private key without a pass phrase");
-        error_prefix(e, "%s", path);
+        error_prefix(e, "%s: ", path);
     }
     ERR_clear_error();
 out:

@@ -73,12 +73,12 @@ static int slot_make(const struct seal_receiver *receiver, const uint8_t secret[
     if (receiver_len == 0 || receiver_len > RECEIVER_MOST)
         return error_set(e, ERROR_USAGE, "a receiver's name has 1 to %zu bytes", RECEIVER_MOST);
     if (hpke_setup_sender(receiver->public_key, bytes_of_string(SLOT_INFO), NULL, enc, &hpke, e) != 0)
-        return error_prefix(e, "while sealing for %s", receiver->receiver);
+        return error_prefix(e, "while sealing for %s: ", receiver->receiver);
     result =
         hpke_seal(&hpke, bytes_make(context_hash, HASH_SIZE), bytes_make(secret, SLOT_SECRET), sealed, e);
     hpke_clear(&hpke);
     if (result != 0)
-        return error_prefix(e, "while sealing for %s", receiver->receiver);
+        return error_prefix(e, "while sealing for %s: ", receiver->receiver);
 
     sha256(bytes_make(receiver->public_key, 32), key_id);
     /* protobuf-c's fields are not const; packing only reads. */

@@ -100,7 +100,7 @@ int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_
     BUG_ON(atomic_load(&trust->in_use));
     chain = is_pem(pem_or_der) ? chain_parse_pem(pem_or_der, e) : chain_parse_der(pem_or_der, e);
     if (chain == NULL)
-        return error_prefix(e, "anchor %s", name);
+        return error_prefix(e, "anchor %s: ", name);
     for (size_t i = 0; i < chain_count(chain); i++) {
         X509 *certificate = chain_certificate(chain, i);
 
