@@ -74,8 +74,11 @@ static int lock_state(struct broker *b, struct error *e)
     int result = 0;
     if (b->lock < 0)
         result = error_set(e, ERROR_IO, "%s cannot be opened: %s", path, strerror(errno));
-    else if (flock(b->lock, LOCK_EX | LOCK_NB) != 0)
+    else if (flock(b->lock, LOCK_EX | LOCK_NB) != 0) {
         result = error_set(e, ERROR_CONFIG, "another bus runs on the state folder %s", b->config->state);
+        close(b->lock); /* the folder is the other one's: nothing in it is ours to remove */
+        b->lock = -1;
+    }
     free(path);
     return result;
 }
