@@ -5,6 +5,7 @@
 #include "front/listener.h"
 #include "registry/identifier.h"
 #include "tlog/note.h"
+#include "wire/link.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,7 +93,7 @@ static void judge_bus(struct judge *j)
     const struct form_bus *bus = &j->form->bus;
 
     j->config->bus_endpoint = bus->endpoint;
-    if (strncmp(bus->endpoint, "tcp://", 6) != 0)
+    if (!link_endpoint_valid(bus->endpoint, false))
         FAULT(j, "bus.endpoint", "\"%s\" is not tcp://HOST:PORT", bus->endpoint);
     if (!hex_decode(bus->public_key, strlen(bus->public_key), j->config->bus_public_key, 32))
         FAULT(j, "bus.public_key", "not the 64 hexadecimal digits of a link key's public half");
@@ -236,7 +237,11 @@ static unsigned judge_word(struct judge *j, const char *key, const char *word, c
     for (unsigned i = 0; words[i] != NULL; i++)
         if (strcmp(word, words[i]) == 0)
             return i;
-    FAULT(j, key, "\"%s\" is not one of the words this key takes", word);
+    struct buffer known = {0};
+    for (unsigned i = 0; words[i] != NULL; i++)
+        buffer_printf(&known, "%s%s", i > 0 ? ", " : "", words[i]);
+    FAULT(j, key, "\"%s\" is none of %.*s", word, (int)known.len, (const char *)known.data);
+    buffer_free(&known);
     return otherwise;
 }
 

@@ -2,6 +2,8 @@
 #include "base/error.h"
 #include <stdlib.h>
 
+#define REGISTRY_MOST ((size_t)16 << 20)
+
 struct identity *identity_load(const struct config *config, struct faults *faults)
 {
     struct identity *id = memory_zeroed(1, sizeof *id);
@@ -26,6 +28,11 @@ struct identity *identity_load(const struct config *config, struct faults *fault
         if (id->signer == NULL)
             yamlfile_fault(config->file, faults, "keys.signing", "%s", e.text);
     }
+    /* Whose signature it needs is judged by the core, which may know a later one. */
+    struct buffer registry = {0};
+    if (config->registry != NULL && file_read(config->registry, REGISTRY_MOST, &registry, &e) != 0)
+        yamlfile_fault(config->file, faults, "registry", "%s", e.text);
+    buffer_free(&registry);
     if (faults->count > before) {
         identity_free(id);
         return NULL;

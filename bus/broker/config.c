@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define CONFIG_MOST ((size_t)1 << 20)
@@ -44,7 +46,7 @@ static const cyaml_schema_field_t root_fields[] = {
     CYAML_FIELD_STRING_PTR("registry", TEXT, struct config, registry, 1, 4096),
     CYAML_FIELD_STRING_PTR("crls", PERHAPS, struct config, crls, 1, 4096),
     CYAML_FIELD_SEQUENCE("crl_files", PERHAPS, struct config, crl_files, &text_entry, 0, 64),
-    CYAML_FIELD_STRING_PTR("audit_socket", PERHAPS, struct config, audit_socket, 1, 100),
+    CYAML_FIELD_STRING_PTR("audit_socket", PERHAPS, struct config, audit_socket, 1, 4096),
     CYAML_FIELD_MAPPING("authority", CYAML_FLAG_DEFAULT, struct config, authority, authority_fields),
     CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct config, limits, limits_fields),
     CYAML_FIELD_END,
@@ -56,6 +58,9 @@ static const cyaml_schema_value_t schema = {
 struct config_file {
     struct yamlfile *yaml;
     struct config config; /* the file's, with defaults where it says nothing */
+    char **paths;         /* those that were relative, from the file's folder on */
+    size_t path_count;
+    char **crl_files;
 };
 
 struct limit_rule {
@@ -106,6 +111,40 @@ static void check_limits(struct config_file *file, struct faults *faults)
         yamlfile_fault(file->yaml, faults, "limits.mailbox_bytes", "must be at least twice body_bytes");
 }
 
+/* --- paths --- */
+
+static char *from_folder(struct config_file *file, const char *folder, int folder_len, char *path)
+{
+    if (path == NULL || path[0] == '/' || folder_len == 0)
+        return path;
+    struct buffer whole = {0};
+    buffer_printf(&whole, "%.*s%s", folder_len, folder, path);
+    buffer_append(&whole, "", 1);
+    file->paths[file->path_count++] = (char *)whole.data;
+    return (char *)whole.data;
+}
+
+/* A relative path begins at the folder of the configuration, wherever the daemon was started. */
+static void place_paths(struct config_file *file, const char *config_path)
+{
+    struct config *c = &file->config;
+    const char *slash = strrchr(config_path, '/');
+    int len = slash != NULL ? (int)(slash - config_path) + 1 : 0;
+    char **const single[] = {&c->state,    &c->link_key, &c->ledger_key,
+                             &c->registry, &c->crls,     &c->audit_socket};
+    const size_t count = sizeof(single) / sizeof(single[0]);
+    file->paths = memory_zeroed(count + c->crl_files_count, sizeof(*file->paths));
+    for (size_t i = 0; i < count; i++)
+        *single[i] = from_folder(file, config_path, len, *single[i]);
+    /* The list in the file stays as libcyaml made it, and will free it. */
+    file->crl_files = memory_zeroed(c->crl_files_count + 1, sizeof(*file->crl_files));
+    for (unsigned i = 0; i < c->crl_files_count; i++)
+        file->crl_files[i] = from_folder(file, config_path, len, c->crl_files[i]);
+    c->crl_files = file->crl_files;
+}
+
+/* --- checks --- */
+
 static void check_file(const struct config_file *file, const char *name, const char *path,
                        struct faults *faults)
 {
@@ -113,13 +152,33 @@ static void check_file(const struct config_file *file, const char *name, const c
         yamlfile_fault(file->yaml, faults, name, "%s cannot be read: %s", path, strerror(errno));
 }
 
+/* The keys themselves, so that --check says what a start would. */
+static void check_keys(const struct config_file *file, struct faults *faults)
+{
+    struct link_key link = {0};
+    struct note_signer ledger = {0};
+    struct error e = {0};
+    if (link_key_load(file->config.link_key, &link, &e) != 0)
+        yamlfile_fault(file->yaml, faults, "link_key", "%s", e.text);
+    if (note_signer_load(file->config.ledger_key, &ledger, &e) != 0)
+        yamlfile_fault(file->yaml, faults, "ledger_key", "%s", e.text);
+    else if (ledger.verifier.type != NOTE_ED25519)
+        yamlfile_fault(file->yaml, faults, "ledger_key", "%s is a witness's key, not one that signs notes",
+                       file->config.ledger_key);
+    link_key_clear(&link);
+    note_signer_clear(&ledger);
+}
+
 static void check(struct config_file *file, struct faults *faults)
 {
     const struct config *c = &file->config;
     if (!identifier_part_valid(bytes_of_string(c->instance)))
         yamlfile_fault(file->yaml, faults, "instance", "is not one part of an identifier");
-    if (strncmp(c->listen, "tcp://", 6) != 0)
+    if (!link_endpoint_valid(c->listen, true))
         yamlfile_fault(file->yaml, faults, "listen", "must be tcp://ADDRESS:PORT, with * for any free port");
+    if (c->audit_socket != NULL && strlen(c->audit_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        yamlfile_fault(file->yaml, faults, "audit_socket", "%s is too long for a socket: at most %zu bytes",
+                       c->audit_socket, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
     if (c->authority.threshold == 0 || c->authority.threshold > c->authority.keys_count)
         yamlfile_fault(file->yaml, faults, "authority.threshold", "must be between 1 and the number of keys");
     for (unsigned i = 0; i < c->authority.keys_count; i++) {
@@ -130,8 +189,7 @@ static void check(struct config_file *file, struct faults *faults)
             verifier.type != NOTE_ED25519)
             yamlfile_fault(file->yaml, faults, path, "is not a vkey of an Ed25519 note key");
     }
-    check_file(file, "link_key", c->link_key, faults);
-    check_file(file, "ledger_key", c->ledger_key, faults);
+    check_keys(file, faults);
     check_file(file, "registry", c->registry, faults);
     check_file(file, "crls", c->crls, faults);
     check_limits(file, faults);
@@ -151,6 +209,7 @@ struct config_file *config_load(const char *path, struct faults *faults, struct 
     struct config_file *file = memory_zeroed(1, sizeof(*file));
     file->yaml = yaml;
     memcpy(&file->config, yamlfile_root(yaml), sizeof(file->config));
+    place_paths(file, path);
     unsigned before = faults->count;
     check(file, faults);
     if (faults->count > before) {
@@ -170,6 +229,10 @@ void config_free(struct config_file *file)
 {
     if (file == NULL)
         return;
+    for (size_t i = 0; i < file->path_count; i++)
+        free(file->paths[i]);
+    free(file->paths);
+    free(file->crl_files);
     yamlfile_free(file->yaml);
     free(file);
 }

@@ -37,7 +37,7 @@ struct config {
 struct config_file;
 
 /* NULL with every fault in *faults, or e set when the file cannot be read. What is not in the file has its
- * default. */
+ * default; relative paths begin at the file's folder. */
 struct config_file *config_load(const char *path, struct faults *faults, struct error *e);
 const struct config *config_get(const struct config_file *file);
 void config_free(struct config_file *file); /* NULL is harmless */

@@ -27,6 +27,19 @@ const char *verb_name(unsigned verb)
     return verb >= VERB_HELLO && verb <= VERB_BYE ? names[verb] : "unknown";
 }
 
+bool link_endpoint_valid(const char *endpoint, bool any_port)
+{
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return false;
+    const char *host = endpoint + 6, *colon = strrchr(host, ':');
+    uint64_t port;
+    if (colon == NULL || colon == host || strchr(host, '/') != NULL)
+        return false;
+    if (any_port && strcmp(colon + 1, "*") == 0)
+        return true;
+    return decimal_parse(bytes_of_string(colon + 1), &port) && port >= 1 && port <= 65535;
+}
+
 /* Receiving */
 
 /* One frame, which waits already or not at all. *msg must be initialised. False: errno says why. */

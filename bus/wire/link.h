@@ -63,6 +63,9 @@ void frame_message_free(struct frame_message *message);
 int link_send(void *socket, struct bytes routing_id, unsigned verb, struct bytes message,
               struct bytes payload);
 
+/* Is it "tcp://HOST:PORT"? libzmq itself takes 99999 for the port 34463. any_port: "*" is a port too. */
+bool link_endpoint_valid(const char *endpoint, bool any_port);
+
 /* ROUTER with CURVE, hardened; the ZAP handler of wire/zap.h must be bound before. endpoint
  * "tcp://127.0.0.1:*" picks a port: bound_endpoint (room for 256) says which. NULL with e set. */
 void *link_bind(void *zmq_context, const char *endpoint, const struct link_key *key, char *bound_endpoint,

@@ -80,6 +80,26 @@ static void assert_fault(const char *without, const char *more, const char *word
     faults_free(&faults);
 }
 
+static void a_relative_path_begins_at_the_files_folder(void **state)
+{
+    (void)state;
+    struct faults faults = {0};
+    char wanted[128];
+    struct config_file *file =
+        load("link_key", "link_key: link.key\naudit_socket: audit.sock\ncrl_files: [a.pem, /b.pem]", &faults);
+    assert_non_null(file);
+    const struct config *c = config_get(file);
+    snprintf(wanted, sizeof(wanted), "%s/link.key", folder);
+    assert_string_equal(c->link_key, wanted);
+    snprintf(wanted, sizeof(wanted), "%s/audit.sock", folder);
+    assert_string_equal(c->audit_socket, wanted);
+    snprintf(wanted, sizeof(wanted), "%s/a.pem", folder);
+    assert_string_equal(c->crl_files[0], wanted);
+    assert_string_equal(c->crl_files[1], "/b.pem");
+    config_free(file);
+    faults_free(&faults);
+}
+
 static void every_fault_is_named(void **state)
 {
     (void)state;
@@ -92,6 +112,12 @@ static void every_fault_is_named(void **state)
     assert_fault("listen", "listen: ipc:///tmp/x", "listen");
     assert_fault("instance", "instance: a/b", "instance");
     assert_fault("registry", "registry: /nowhere", "registry");
+    assert_fault("listen", "listen: \"tcp://127.0.0.1:99999\"", "listen");
+    assert_fault("listen", "listen: \"tcp://127.0.0.1\"", "listen");
+    /* Keys are looked at too: what --check passes does start. */
+    assert_fault("link_key", "link_key: ledger.key", "link_key: ");
+    assert_fault("link_key", "link_key: /nowhere", "link_key: cannot open /nowhere");
+    assert_fault("ledger_key", "ledger_key: witness.key", "witness");
     /* Two at once: both. */
     assert_fault("registry", "registry: /nowhere\nlimits: {exchanges: 99999999999}", "limits.exchanges");
 }
@@ -100,8 +126,18 @@ static int begin(void **state)
 {
     (void)state;
     assert_non_null(mkdtemp(folder));
-    put_file("link.key", "");
-    put_file("ledger.key", "");
+    struct link_key link;
+    struct note_signer ledger;
+    char path[128];
+    assert_int_equal(link_key_generate(&link, NULL), 0);
+    snprintf(path, sizeof(path), "%s/link.key", folder);
+    assert_int_equal(link_key_save(path, &link, NULL), 0);
+    assert_int_equal(note_signer_generate("bus.example.tn/ledger", NOTE_ED25519, &ledger, NULL), 0);
+    snprintf(path, sizeof(path), "%s/ledger.key", folder);
+    assert_int_equal(note_signer_save(path, &ledger, NULL), 0);
+    assert_int_equal(note_signer_generate("TN-GOV-MI/witness", NOTE_COSIGNATURE, &ledger, NULL), 0);
+    snprintf(path, sizeof(path), "%s/witness.key", folder);
+    assert_int_equal(note_signer_save(path, &ledger, NULL), 0);
     put_file("registry.signed", "");
     return 0;
 }
@@ -118,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_given_has_its_default),
+        cmocka_unit_test(a_relative_path_begins_at_the_files_folder),
         cmocka_unit_test(every_fault_is_named),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -300,9 +300,24 @@ static void a_peer_that_does_not_shake_hands_is_cut_off(void **state)
     assert_true(clock_monotonic() - start < 10 * MICROSECONDS); /* libzmq's default is 30 s */
 }
 
+static void an_endpoint_has_a_host_and_a_port_that_exists(void **state)
+{
+    (void)state;
+    assert_true(link_endpoint_valid("tcp://bus.example.tn:7400", false));
+    assert_true(link_endpoint_valid("tcp://[::1]:7400", false));
+    assert_true(link_endpoint_valid("tcp://127.0.0.1:*", true));
+    const char *const bad[] = {
+        "tcp://127.0.0.1:*", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:0", "tcp://127.0.0.1",
+        "tcp://:7400",       "ipc:///tmp/x",          "tcp://h:7400/path", ""};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (link_endpoint_valid(bad[i], false))
+            fail_msg("%s", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_endpoint_has_a_host_and_a_port_that_exists),
         in_house(a_message_arrives_with_the_key_of_its_sender_and_the_answer_finds_back),
         in_house(the_largest_message_and_payload_arrive_whole_and_one_byte_more_is_bad),
         in_house(any_other_number_of_frames_is_bad_and_eaten_whole),
