@@ -52,3 +52,10 @@ const char *record_outcome(const struct record *record)
         return entry_type_name(record->entry.type);
     }
 }
+
+const char *record_object_name(const struct record *record)
+{
+    static const char *const names[] = {"object", "registry", "certificate chain", "CRL"};
+    unsigned kind = record->entry.object_kind;
+    return names[kind < sizeof names / sizeof names[0] ? kind : 0];
+}

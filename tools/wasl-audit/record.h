@@ -25,6 +25,8 @@ void record_close(struct record *record);
 const char *record_outcome(const struct record *record);
 /* The refusal it is about; 0 when it is about none. */
 unsigned record_refusal(const struct record *record);
+/* What takes effect by it: "registry", "certificate chain", "CRL". */
+const char *record_object_name(const struct record *record);
 bool record_is(const struct record *record, unsigned entry_type, enum message_kind kind);
 
 #endif

@@ -255,11 +255,10 @@ static void put_jsonl(const struct row *row, bool utc, struct buffer *out)
     buffer_free(&safe);
 }
 
-static void put_short_object(const struct entry *entry, struct buffer *out)
+static void put_short_object(const struct record *record, struct buffer *out)
 {
-    static const char *const kinds[] = {"object", "registry", "certificate chain", "CRL"};
-    buffer_printf(out, "%s ", kinds[entry->object_kind < 4 ? entry->object_kind : 0]);
-    text_put_hex(bytes_make(entry->object, 8), out);
+    buffer_printf(out, "%s ", record_object_name(record));
+    text_put_hex(bytes_make(record->entry.object, 8), out);
     buffer_append_string(out, "... takes effect");
 }
 
@@ -287,7 +286,7 @@ static void put_short(const struct row *row, bool utc, struct buffer *out)
         text_put(entry->member, out);
     }
     if (entry->has_object)
-        put_short_object(entry, out);
+        put_short_object(row->record, out);
     if (entry->count > 0)
         buffer_printf(out, " %" PRIu64 " more refused", entry->count);
     if (entry->note.len > 0)

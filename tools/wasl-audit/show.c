@@ -202,8 +202,10 @@ static void print_entry(const struct record *record, bool utc)
     }
     if (entry->has_leaf)
         line_hex("message", entry->leaf, HASH_SIZE);
-    if (entry->has_object)
+    if (entry->has_object) {
+        line("takes effect", record_object_name(record));
         line_hex("object", entry->object, HASH_SIZE);
+    }
     if (entry->has_certificate)
         line_hex("certificate", entry->certificate, HASH_SIZE);
     line_number("registry version", entry->registry_version);
@@ -325,6 +327,9 @@ static int write_receipt(struct show_run *run, const struct record *record, stru
         buffer_append(&path, "", 1);
         if (result == 0)
             result = file_write_atomically((const char *)path.data, buffer_bytes(&proof), 0644, e);
+        /* A folder that is missing is a failure to write, not "nothing was found". */
+        if (result != 0 && e->kind == ERROR_NOT_FOUND)
+            e->kind = ERROR_IO;
     }
     if (result == 0)
         fprintf(stderr, "wasl-audit: wrote %s.entry and %s.proof\n", run->options->receipt,

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REGISTRY_MOST ((size_t)16 << 20)
 #define KEY_FILE_MOST ((size_t)64 << 10)
@@ -54,6 +55,12 @@ static bool each_key(const char *argument, bool (*take)(struct source *source, s
     return good && taken > 0;
 }
 
+/* A name that was mistyped is told from a file that holds something else. */
+static const char *unreadable(const char *path)
+{
+    return access(path, R_OK) != 0 ? ": there is no file of this name that can be read" : "";
+}
+
 static bool take_ledger_key(struct source *source, struct bytes vkey)
 {
     struct note_verifier verifier;
@@ -90,15 +97,16 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'k':
         if (!each_key(argument, take_ledger_key, source))
-            argp_error(state, "%s is neither the verifier key of a ledger (NAME+ID+KEY) nor a file of such",
-                       argument);
+            argp_error(state, "%s is neither the verifier key of a ledger (NAME+ID+KEY) nor a file of such%s",
+                       argument, unreadable(argument));
         return 0;
     case OPTION_REGISTRY:
         source->registry_file = argument;
         return 0;
     case OPTION_AUTHORITY:
         if (!each_key(argument, take_authority_key, source))
-            argp_error(state, "%s is neither a verifier key (NAME+ID+KEY) nor a file of such", argument);
+            argp_error(state, "%s is neither a verifier key (NAME+ID+KEY) nor a file of such%s", argument,
+                       unreadable(argument));
         return 0;
     case OPTION_THRESHOLD:
         if (!decimal_parse(bytes_of_string(argument), &number) || number == 0 || number > 16)

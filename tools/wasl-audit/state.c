@@ -37,7 +37,11 @@ int state_load(const char *path, const struct note_verifier *keys, size_t count,
         if (e->kind == ERROR_NOT_FOUND)
             result = 0;
     } else if (!checkpoint_open(buffer_bytes(&note), keys, count, out)) {
-        error_set(e, ERROR_INTEGRITY, "%s: not a checkpoint that the ledger key has signed", path);
+        error_set(
+            e, ERROR_INTEGRITY,
+            "%s: not a checkpoint that the ledger key given has signed. If it is that of another ledger "
+            "of the same name, say with --state where this one is to be remembered",
+            path);
     } else {
         result = 1;
     }

@@ -386,6 +386,17 @@ static int run_verify(struct verify_options *verify, struct error *e)
     }
     if (load_earlier(&run, state_path, e) != 0)
         goto done;
+    /* Nothing signed, nothing good: else an emptied folder, or a wrong one, would pass. Where an earlier
+     * checkpoint is known, the ledger has shrunk, which is found below. */
+    if (found == 0 && !run.earlier[0].known && !run.earlier[1].known) {
+        fprintf(
+            stderr,
+            "wasl-audit: there is no checkpoint at %s: either nothing has been written yet, or this is not "
+            "a ledger\n",
+            verify->source.where);
+        result = EXIT_NONE;
+        goto done;
+    }
     if (found == 0) {
         printf("ledger      %s\ncheckpoint  none: the ledger is empty\n", origin);
         merkle_root(NULL, 0, run.checkpoint.root);
@@ -413,15 +424,17 @@ int command_verify(int argc, char **argv)
         .options = options,
         .parser = parse,
         .children = children,
-        .doc = "Recomputes the whole ledger, from every entry up to the signed root, and compares every tile "
-               "on the way; "
-               "checks the checkpoint's signature, every member's signature, that times rise and that each "
-               "exchange ends "
-               "exactly once; proves that the ledger extends the checkpoint seen last, and remembers the new "
-               "one.\v"
-               "What is wrong is named, entry by entry and tile by tile.\n\nExit status: 0 good, 2 usage, 3 "
-               "something is not "
-               "what was signed, 6 I/O.",
+        .doc =
+            "Recomputes the whole ledger, from every entry up to the signed root, and compares every tile "
+            "on the way; "
+            "checks the checkpoint's signature, every member's signature, that times rise and that each "
+            "exchange ends "
+            "exactly once; proves that the ledger extends the checkpoint seen last, and remembers the new "
+            "one.\v"
+            "What is wrong is named, entry by entry and tile by tile.\n\nExit status: 0 good, 1 there is no "
+            "checkpoint, 2 usage, 3 "
+            "something is not "
+            "what was signed, 6 I/O.",
     };
     struct verify_options verify = {0};
     struct error e = {0};

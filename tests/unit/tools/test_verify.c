@@ -63,10 +63,12 @@ static void an_untouched_ledger_is_found_good(void **state)
     assert_true(output_has("400 answered"));
 }
 
-static void an_empty_ledger_is_found_good(void **state)
+/* Nor is a folder that is none of a ledger. */
+static void what_has_no_checkpoint_is_not_called_good(void **state)
 {
     (void)state;
-    assert_verify(0, "the ledger is empty");
+    assert_verify(1, "there is no checkpoint");
+    assert_false(output_has("GOOD"));
 }
 
 /* Number of the entry at an offset of a bundle; -1 in a length. */
@@ -468,7 +470,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
     const struct CMUnitTest tests[] = {
         T(an_untouched_ledger_is_found_good),
-        T(an_empty_ledger_is_found_good),
+        T(what_has_no_checkpoint_is_not_called_good),
         T(one_flipped_byte_in_an_entry_is_found_and_the_entry_named),
         T(one_flipped_byte_in_a_tile_is_found_and_the_tile_named),
         T(one_flipped_byte_in_the_checkpoint_is_found),
