@@ -110,7 +110,8 @@ static bool target_valid(const char *target)
 
 static bool field_valid(const struct http_field *field)
 {
-    return strpbrk(field->name, "\r\n: ") == NULL && strpbrk(field->value, "\r\n") == NULL;
+    return *field->name != '\0' && strpbrk(field->name, "\r\n\t: ") == NULL &&
+           strpbrk(field->value, "\r\n") == NULL;
 }
 
 static int make_fields(const struct http_request *request, struct curl_slist **list, struct error *e)
@@ -119,7 +120,8 @@ static int make_fields(const struct http_request *request, struct curl_slist **l
         const struct http_field *field = &request->fields[i];
         if (!field_valid(field))
             return error_set(e, ERROR_USAGE,
-                             "the value for the header %s cannot be sent: it has a line break", field->name);
+                             "the header %s cannot be sent: its name has a blank, or its value a line break",
+                             field->name);
         struct buffer line = {0};
         /* "Name;" is how the library is told to send an empty value. */
         buffer_printf(&line, *field->value != '\0' ? "%s: %s" : "%s;", field->name, field->value);
@@ -186,7 +188,13 @@ int http_client_ask(struct http_client *client, const struct http_request *reque
         error_set(e, ERROR_FULL, "%s: the answer is larger than the %zu bytes allowed", client->peer,
                   request->limit);
     } else if (code != CURLE_OK) {
-        error_set(e, ERROR_IO, "%s: %s", client->peer, curl_easy_strerror(code));
+        long os = 0; /* the system's own reason, where connecting failed */
+        curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &os);
+        if (code == CURLE_COULDNT_CONNECT)
+            error_set(e, ERROR_IO, "%s: cannot connect%s%s; is it running, and may you use it?", client->peer,
+                      os != 0 ? ": " : "", os != 0 ? strerror((int)os) : "");
+        else
+            error_set(e, ERROR_IO, "%s: %s", client->peer, curl_easy_strerror(code));
     } else {
         long status = 0;
         curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);

@@ -15,6 +15,7 @@
 #define BODY_MOST   ((size_t)16 << 20) /* both ways; the adapter has limits of its own */
 #define LINE_MOST   ((size_t)16384)
 #define FIELDS_MOST 32
+#define NAME_ROOM   128 /* for the name of a header, and its end */
 
 struct call_options {
     const char *adapter, *client, *service, *purpose, *method;
@@ -66,8 +67,11 @@ static const struct argp_option options[] = {
 
 static void take_header(struct call_options *call, char *argument, struct argp_state *state)
 {
-    if (strchr(argument, ':') == NULL)
+    const char *colon = strchr(argument, ':');
+    if (colon == NULL || colon == argument)
         argp_error(state, "a header is NAME: VALUE");
+    if (colon != NULL && colon - argument >= NAME_ROOM)
+        argp_error(state, "the name of a header has at most %d bytes", NAME_ROOM - 1);
     if (call->header_count == sizeof call->headers / sizeof call->headers[0])
         argp_error(state, "too many headers");
     call->headers[call->header_count++] = argument;
@@ -116,6 +120,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         call->path = argument;
         return 0;
     case 'X':
+        if (*argument == '\0' || argument[strspn(argument, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0')
+            argp_error(state, "a method is a word in capital letters, such as GET or POST");
         call->method = argument;
         return 0;
     case 'H':
@@ -163,6 +169,16 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
+/* What is read becomes a terminated text: a zero byte in it would cut it short, and another person be asked
+ * about. */
+static int end_text(struct buffer *text, const char *where, struct error *e)
+{
+    if (text->len > 0 && memchr(text->data, '\0', text->len) != NULL)
+        return error_set(e, ERROR_USAGE, "%s: a zero byte stands in the line", where);
+    buffer_append(text, "", 1);
+    return 0;
+}
+
 /* One line of standard input, without its LF, as a terminated text. Byte by byte: what follows is somebody
  * else's. */
 static int read_line(struct buffer *out, const char *what, struct error *e)
@@ -181,8 +197,7 @@ static int read_line(struct buffer *out, const char *what, struct error *e)
         out->len--;
     if (out->len == 0)
         return error_set(e, ERROR_USAGE, "standard input has no line with the %s", what);
-    buffer_append(out, "", 1);
-    return 0;
+    return end_text(out, "standard input", e);
 }
 
 static int read_file_line(const char *path, struct buffer *out, struct error *e)
@@ -191,8 +206,9 @@ static int read_file_line(const char *path, struct buffer *out, struct error *e)
         return -1;
     while (out->len > 0 && (out->data[out->len - 1] == '\n' || out->data[out->len - 1] == '\r'))
         out->len--;
-    buffer_append(out, "", 1);
-    return 0;
+    if (out->len == 0)
+        return error_set(e, ERROR_USAGE, "%s is empty", path);
+    return end_text(out, path, e);
 }
 
 static int read_rest(struct buffer *out, struct error *e)
@@ -308,7 +324,7 @@ static int ask(const struct call_options *call, const struct call_input *input, 
                          "the path behind the service begins with \"/\" (or is a query, with \"?\")");
     struct http_field fields[FIELDS_MOST];
     size_t count = 0;
-    char names[sizeof call->headers / sizeof call->headers[0]][128];
+    char names[sizeof call->headers / sizeof call->headers[0]][NAME_ROOM];
     fields[count++] = (struct http_field){"X-Road-Client", call->client};
     if (call->purpose != NULL)
         fields[count++] = (struct http_field){"Wasl-Purpose", call->purpose};

@@ -224,10 +224,15 @@ static void show_file(struct folder *folder, const char *name)
     buffer_append(&path, "", 1);
     const char *text_path = (const char *)path.data;
     struct stat st;
+    struct error e = {0};
     struct note_verifier verifier;
-    if (stat(text_path, &st) != 0 || !S_ISREG(st.st_mode) ||
-        file_read(text_path, FILE_MOST, &file, NULL) != 0)
+    if (stat(text_path, &st) != 0 || !S_ISREG(st.st_mode))
         goto done;
+    if (st.st_size <= (off_t)FILE_MOST && file_read(text_path, FILE_MOST, &file, &e) != 0) {
+        heading(folder, name, "cannot be read");
+        wrong(folder, e.text);
+        goto done;
+    }
     struct bytes text = buffer_bytes(&file), trimmed = text;
     if (trimmed.len > 0 && trimmed.data[trimmed.len - 1] == '\n')
         trimmed.len--;

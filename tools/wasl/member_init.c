@@ -271,7 +271,7 @@ int member_init(const struct member_init *init, const char *folder, struct buffe
     const char *made = (const char *)part.data;
     int result = -1;
     if (mkdir(made, 0700) != 0) {
-        error_set(e, ERROR_IO, "%s: %s%s", made, strerror(errno),
+        error_set(e, ERROR_IO, "cannot make the folder %s: %s%s", made, strerror(errno),
                   errno == EEXIST ? " (left by a run that was interrupted? remove it)" : "");
         goto out;
     }

@@ -2,6 +2,8 @@
 #include "wasl/registry_command.h"
 
 #include "base/clock.h"
+#include "base/error.h"
+#include "tlog/note.h"
 #include "wasl/command.h"
 #include "wasl/registry_file.h"
 #include "wasl/registry_remarks.h"
@@ -10,6 +12,8 @@
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
+
+#define VKEY_MOST ((size_t)1024)
 
 int command_registry(int argc, char **argv)
 {
@@ -46,7 +50,29 @@ static void print_summary(const char *path, const struct registry *r)
 struct check_words {
     const char *file;
     struct registry_trust trust;
+    struct buffer keys[64]; /* read from files */
+    size_t key_count;
 };
+
+/* A vkey, or a file that holds one: as wasl-audit takes them. */
+static const char *authority_key(struct check_words *words, const char *argument, struct argp_state *state)
+{
+    struct note_verifier verifier;
+    if (words->key_count == sizeof words->keys / sizeof words->keys[0])
+        argp_error(state, "at most 64 keys");
+    struct buffer *key = &words->keys[words->key_count++];
+    struct error e = {0};
+    if (note_verifier_parse(bytes_of_string(argument), &verifier))
+        buffer_append_string(key, argument);
+    else if (file_read(argument, VKEY_MOST, key, &e) != 0)
+        argp_error(state, "%s is not a vkey (NAME+ID+KEY), and as a file: %s", argument, e.text);
+    while (key->len > 0 && (key->data[key->len - 1] == '\n' || key->data[key->len - 1] == '\r'))
+        key->len--;
+    if (!note_verifier_parse(buffer_bytes(key), &verifier))
+        argp_error(state, "%s does not hold one vkey (NAME+ID+KEY)", argument);
+    buffer_append(key, "", 1);
+    return (const char *)key->data;
+}
 
 static error_t parse_check(int key, char *arg, struct argp_state *state)
 {
@@ -57,7 +83,7 @@ static error_t parse_check(int key, char *arg, struct argp_state *state)
         words->trust.previous = arg;
         return 0;
     case 'a':
-        registry_trust_add(&words->trust, arg);
+        registry_trust_add(&words->trust, authority_key(words, arg, state));
         return 0;
     case 't':
         if (!decimal_parse(bytes_of_string(arg), &number) || number < 1 || number > 64)
@@ -103,7 +129,7 @@ int registry_check_command(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         {"previous", 'p', "FILE", 0, "Signed registry that this one must follow", 0},
-        {"authority", 'a', "VKEY", 0, "Key that must have signed it (may be repeated)", 0},
+        {"authority", 'a', "VKEY|FILE", 0, "Key that must have signed it (may be repeated)", 0},
         {"threshold", 't', "N", 0, "How many of these keys must have (default: all)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
@@ -126,6 +152,8 @@ int registry_check_command(int argc, char **argv)
     }
     registry_free(read.registry);
     registry_trust_free(&words.trust);
+    for (size_t i = 0; i < words.key_count; i++)
+        buffer_free(&words.keys[i]);
     return result;
 }
 
