@@ -69,5 +69,32 @@ def test_every_file_does_one_thing_and_is_short():
 
 
 def test_every_room_says_what_it_is_for():
-    rooms = {p.parent for p in tracked("bus/*.c", "adapters/*.c")} | {TOP / "proto", TOP / "certs", TOP / "tests", TOP / "bus"}
+    rooms = {p.parent for p in tracked("bus/*.c", "adapters/*.c", "tools/wasl*/*.c")}
+    rooms |= {TOP / room for room in ("proto", "certs", "tests", "bus", "adapters", "adapters/systems", "tools")}
     assert not [r.relative_to(TOP) for r in rooms if not (r / "README.md").is_file()]
+
+
+def test_the_tests_that_a_readme_names_exist():
+    tests = {path: path.read_text(encoding="utf-8") for path in tracked("tests/*.c", "tests/*.py")}
+    names = {path.stem for path in tests} | {n for text in tests.values() for n in re.findall(r"(?:void|def) (\w+)\(", text)}
+    code = "\n".join(p.read_text(encoding="utf-8") for p in tracked("*.[ch]", "*.proto", "*.py"))
+    wrong = []
+    for readme in tracked("*README.md"):
+        # a sentence of four words or more, perhaps cut short, or a file of tests
+        text = readme.read_text(encoding="utf-8")
+        for name in re.findall(r"\b(?:test_\w+|[a-z]\w*?_\w+?_\w+?_\w+)(?:\.\.\.)?", text):
+            known = any(n.startswith(name[:-3]) for n in names) if name.endswith("...") else name in names
+            if not known and not re.search(rf"\b{re.escape(name)}\b", code):
+                wrong.append(f"{readme.relative_to(TOP)}: {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_unit_tests_mirror_the_tree():
+    rooms = {p.parent.name for p in tracked("bus/*.c", "adapters/*.c")} | {"tools"}
+    assert {p.parent.name for p in tracked("tests/unit/*.c")} == rooms
+
+
+def test_no_test_imports_another():
+    wrong = [path.name for path in tracked("tests/*.py")
+             if re.search(r"^(?:from|import) test_", path.read_text(encoding="utf-8"), re.M)]
+    assert not wrong, wrong

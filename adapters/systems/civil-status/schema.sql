@@ -1,4 +1,4 @@
--- Civil status and citizen identifier (Ministry of the Interior). The view is all that the adapter may read.
+-- Civil status and citizen identifier (Ministry of the Interior).
 CREATE TABLE person (
     iuc         text PRIMARY KEY CHECK (iuc ~ '^[0-9]{11}$'),
     cin         text CHECK (cin ~ '^([0-9]{8})?$'),
