@@ -91,6 +91,9 @@ static int put_refused(struct ledger *ledger, const struct ledger_message *messa
     if (message->no_refusals || message->only_ends)
         return put_nothing(result, reason);
     message_entry(message, ENTRY_REFUSED, reason, &entry);
+    /* The header may name anybody: what is known is whose link it came over. */
+    if (refusal_signer_unproven(reason))
+        entry.member = message->member;
     return append_result(ledger, &entry, result, e);
 }
 

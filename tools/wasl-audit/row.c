@@ -41,7 +41,8 @@ static bool filter_header(const struct filter *filter, const struct row *row)
     if (header == NULL)
         return filter->provider == NULL && filter->service == NULL && filter->purpose == NULL &&
                bytes_equal_string(row->record->entry.member, filter->consumer);
-    if (filter->consumer != NULL && !below(header->consumer, filter->consumer))
+    if (filter->consumer != NULL && !below(header->consumer, filter->consumer) &&
+        !bytes_equal_string(row->record->entry.member, filter->consumer))
         return false;
     if (filter->provider != NULL && !below(header->provider, filter->provider))
         return false;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "session.pb-c.h"
+#include "wire/entry.h"
 #include "wire/strict.h"
 
 #include <poll.h>
@@ -301,6 +302,31 @@ static void hellos_without_end_are_dropped(void **state)
     desk_close(d);
 }
 
+/* The header names another member: that one must not stand there as the culprit. */
+static void a_refusal_whose_signer_is_not_proven_names_the_link_it_came_over(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q;
+    letter_request(&q, 100);
+    strcpy(q.header.consumer, "TN/GOV/MAS/social");
+    letter_seal(&q, MEN, MI, 100);
+    desk_submit(d, MEN, 1, &q);
+    desk_settle(d);
+    assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_WRONG_SIGNER);
+    struct buffer data = {0};
+    struct entry entry;
+    struct entry_hold hold;
+    assert_int_equal(ledger_read_entry(d->ledger, desk_size(d) - 1, &data, NULL), 1);
+    assert_true(entry_decode(buffer_bytes(&data), &entry, &hold));
+    assert_true(entry.context.len > 0);
+    assert_true(bytes_equal_string(entry.member, "TN/GOV/MEN"));
+    entry_release(&hold);
+    buffer_free(&data);
+    letter_free(&q);
+    desk_close(d);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -321,6 +347,7 @@ int main(void)
         cmocka_unit_test(malformed_frames_end_the_next_session_of_that_minute_too),
         cmocka_unit_test(questions_count_in_the_pipeline),
         cmocka_unit_test(hellos_without_end_are_dropped),
+        cmocka_unit_test(a_refusal_whose_signer_is_not_proven_names_the_link_it_came_over),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, end);
