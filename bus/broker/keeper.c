@@ -29,7 +29,7 @@ int keeper_probe(const struct keeper_options *options, struct error *e)
         if (zap_probe(options->zmq_context, options->endpoint, options->server_public, e) == 0)
             return 0;
         log_error("zap_probe_failed", "reason=%s attempt=%d", e->text, i + 1);
-        if (i + 1 == PROBES_MOST)
+        if (e->kind == ERROR_INTEGRITY || i + 1 == PROBES_MOST)
             return -1;
     }
 }
@@ -73,10 +73,15 @@ static void *keeper_thread(void *arg)
         if (clock_monotonic() < next_probe)
             continue;
         struct error e = {0};
-        if (keeper_probe(&k->options, &e) < 0) {
+        int refused = keeper_probe(&k->options, &e);
+        if (refused < 0 && e.kind == ERROR_INTEGRITY) {
             log_error("zap_open", "reason=%s", e.text);
             _exit(4);
         }
+        /* No answer proves nothing, and anybody who fills the socket's queue can bring it about. A handler
+         * that has ended aborts the process by itself, and what comes without a link key is dropped. */
+        if (refused < 0)
+            log_error("zap_not_probed", "reason=%s", e.text);
         check_age(k);
         next_probe = clock_monotonic() + period;
     }

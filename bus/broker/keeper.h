@@ -3,7 +3,8 @@
 /*
  * The helper thread, for what takes its time: reading registry and CRLs anew, and knocking at our own door
  * with a stranger's key to see that ZAP refuses it. When the door proves open the process ends at once with
- * exit code 4: libzmq without a ZAP handler lets anybody in.
+ * exit code 4: libzmq without a ZAP handler lets anybody in. A door that does not answer is an alarm, and at
+ * the start an end too.
  */
 #include "broker/pipeline.h"
 
