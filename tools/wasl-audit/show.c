@@ -3,13 +3,11 @@
 
 #include "base/error.h"
 #include "certificates.h"
+#include "describe.h"
 #include "exits.h"
-#include "exchanges.h"
-#include "row.h"
+#include "receipt.h"
 #include "source.h"
-#include "text.h"
-#include "tlog/proof.h"
-#include "crypto/hash.h"
+#include "tlog/tree.h"
 #include "wire/envelope.h"
 
 #include <argp.h>
@@ -143,111 +141,6 @@ static int read_certificates(struct show_run *run, uint64_t before, struct error
     return 0;
 }
 
-static void line(const char *name, const char *value)
-{
-    if (value != NULL && *value != '\0')
-        printf("  %-18s %s\n", name, value);
-}
-
-static void line_hex(const char *name, const uint8_t *data, size_t len)
-{
-    struct buffer text = {0};
-    text_put_hex(bytes_make(data, len), &text);
-    printf("  %-18s %.*s\n", name, (int)text.len, (const char *)text.data);
-    buffer_free(&text);
-}
-
-static void line_number(const char *name, uint64_t number)
-{
-    printf("  %-18s %" PRIu64 "\n", name, number);
-}
-
-static void line_time(const char *name, uint64_t time, bool utc)
-{
-    struct buffer text = {0};
-    text_time(time, utc, &text);
-    printf("  %-18s %.*s\n", name, (int)text.len, (const char *)text.data);
-    buffer_free(&text);
-}
-
-static void line_bytes(const char *name, struct bytes value)
-{
-    if (value.len == 0)
-        return;
-    struct buffer text = {0};
-    text_put(value, &text);
-    printf("  %-18s %.*s\n", name, (int)text.len, (const char *)text.data);
-    buffer_free(&text);
-}
-
-static void print_entry(const struct record *record, bool utc)
-{
-    const struct entry *entry = &record->entry;
-    printf("entry %" PRIu64 ": %s", record->index, entry_type_name(entry->type));
-    if (record->has_header)
-        printf(" %s", message_kind_name(record->header.kind));
-    putchar('\n');
-    line_time("time", entry->time, utc);
-    line("outcome", record_outcome(record));
-    if (record_refusal(record) != 0)
-        line("in words", refusal_words(record_refusal(record)));
-    line_bytes("member", entry->member);
-    if (entry->count > 0)
-        line_number("refusals", entry->count);
-    line_bytes("note", entry->note);
-    if (record->has_exchange) {
-        char id[37];
-        uuid_format(record->exchange_id, id);
-        line("exchange", id);
-    }
-    if (entry->has_leaf)
-        line_hex("message", entry->leaf, HASH_SIZE);
-    if (entry->has_object) {
-        line("takes effect", record_object_name(record));
-        line_hex("object", entry->object, HASH_SIZE);
-    }
-    if (entry->has_certificate)
-        line_hex("certificate", entry->certificate, HASH_SIZE);
-    line_number("registry version", entry->registry_version);
-    line_hex("registry", entry->registry_hash, HASH_SIZE);
-}
-
-static void print_header(const struct record *record, bool utc)
-{
-    const struct header *header = &record->header;
-    char service[IDENTIFIER_MOST + CODE_MOST + 2];
-    header_service_id(header, service);
-    line("consumer", header->consumer);
-    line("service", service);
-    line("operation", header->operation);
-    line("purpose", header->purpose);
-    line("legal basis", header->legal_basis);
-    line_time("created", header->created, utc);
-    line_time("expires", header->expires, utc);
-    if (header->has_subject)
-        line_hex("subject", header->subject, PSEUDONYM_SIZE);
-    if (header->has_agent)
-        line_hex("agent", header->agent, PSEUDONYM_SIZE);
-    line("retention", header->retention);
-    if (header->registry_version > 0)
-        line_number("signer's registry", header->registry_version);
-    if (header->seen_size > 0) {
-        line_number("had accepted", header->seen_size);
-        line_hex("with root", header->seen_root, HASH_SIZE);
-    }
-    if (header->has_request_leaf)
-        line_hex("answers", header->request_leaf, HASH_SIZE);
-    if (header->has_body) {
-        line_number("sealed bytes", header->sealed_length);
-        line("media type", header->media_type);
-        line_hex("sealed root", header->sealed_root, HASH_SIZE);
-        line_hex("commitment", header->commitment, HASH_SIZE);
-    }
-    uint8_t leaf[HASH_SIZE];
-    envelope_leaf(record->entry.context, record->entry.body, leaf);
-    line_hex("message", leaf, HASH_SIZE);
-}
-
 static int print_signature(struct show_run *run, const struct record *record, struct error *e)
 {
     char words[256];
@@ -257,48 +150,29 @@ static int print_signature(struct show_run *run, const struct record *record, st
     int good = certificates_check(run->certificates, record, words, &certificate, e);
     if (good < 0)
         return -1;
-    line("signature", good ? "good" : "NOT GOOD");
+    describe("signature", good ? "good" : "NOT GOOD");
     if (!good)
-        line("because", words);
+        describe("because", words);
     if (certificate != NULL && certificate->chain != NULL) {
         static const char *const algorithms[] = {"?", "ECDSA P-256", "RSA-2048", "Ed25519"};
         char *subject = chain_subject(certificate->chain);
-        line("signed by", subject);
-        line("with", algorithms[certificate->algorithm < 4 ? certificate->algorithm : 0]);
-        line_hex("certificate", certificate->hash, HASH_SIZE);
+        describe("signed by", subject);
+        describe("with", algorithms[certificate->algorithm < 4 ? certificate->algorithm : 0]);
+        describe_hex("certificate", certificate->hash, HASH_SIZE);
         free(subject);
     }
     return good ? 0 : 1;
 }
 
-/* Appends the tlog-proof of an entry under the checkpoint, checked. 1 it leads to the root; 0 it does not;
- * -1. */
-static int make_proof(struct show_run *run, uint64_t index, struct bytes raw, struct buffer *out,
-                      struct error *e)
+static int proof_of(struct show_run *run, const struct record *record, struct buffer *out, struct error *e)
 {
-    struct tree_reader tiles = reader_for_tree(run->reader);
-    struct tree *tree = tree_new(&tiles);
-    uint8_t path[TREE_PROOF_MOST][HASH_SIZE];
-    size_t count = 0;
-    int result = tree_load(tree, run->checkpoint.size, e);
-    if (result == 0)
-        result = tree_inclusion(tree, index, run->checkpoint.size, path, &count, e);
-    tree_free(tree);
-    if (result != 0)
-        return -1;
-    tlog_proof_format(index, (const uint8_t(*)[HASH_SIZE])path, count, buffer_bytes(&run->note), out);
-    uint8_t leaf[HASH_SIZE], root[HASH_SIZE];
-    merkle_leaf(raw, leaf);
-    return count <= 64 &&
-           merkle_root_from_path(leaf, index, run->checkpoint.size, (const uint8_t(*)[HASH_SIZE])path, count,
-                                 root) &&
-           memcmp(root, run->checkpoint.root, HASH_SIZE) == 0;
+    return receipt_proof(run->reader, &run->checkpoint, buffer_bytes(&run->note), record, out, e);
 }
 
 static int print_proof(struct show_run *run, const struct record *record, struct error *e)
 {
     struct buffer proof = {0};
-    int good = make_proof(run, record->index, record->raw, &proof, e);
+    int good = proof_of(run, record, &proof, e);
     buffer_free(&proof);
     if (good < 0)
         return -1;
@@ -311,31 +185,19 @@ static int print_proof(struct show_run *run, const struct record *record, struct
 
 static int write_receipt(struct show_run *run, const struct record *record, struct error *e)
 {
-    struct buffer proof = {0}, path = {0};
+    const char *name = run->options->receipt;
+    struct buffer proof = {0};
     int result = -1;
-    int good = make_proof(run, record->index, record->raw, &proof, e);
+    int good = proof_of(run, record, &proof, e);
     if (good == 0)
         error_set(e, ERROR_INTEGRITY,
                   "entry %" PRIu64 " is not in the tree of the checkpoint: there is no receipt",
                   record->index);
-    if (good == 1) {
-        buffer_printf(&path, "%s.entry", run->options->receipt);
-        buffer_append(&path, "", 1);
-        result = file_write_atomically((const char *)path.data, record->raw, 0644, e);
-        buffer_clear(&path);
-        buffer_printf(&path, "%s.proof", run->options->receipt);
-        buffer_append(&path, "", 1);
-        if (result == 0)
-            result = file_write_atomically((const char *)path.data, buffer_bytes(&proof), 0644, e);
-        /* A folder that is missing is a failure to write, not "nothing was found". */
-        if (result != 0 && e->kind == ERROR_NOT_FOUND)
-            e->kind = ERROR_IO;
-    }
+    if (good == 1)
+        result = receipt_write(name, record->raw, buffer_bytes(&proof), e);
     if (result == 0)
-        fprintf(stderr, "wasl-audit: wrote %s.entry and %s.proof\n", run->options->receipt,
-                run->options->receipt);
+        fprintf(stderr, "wasl-audit: wrote %s.entry and %s.proof\n", name, name);
     buffer_free(&proof);
-    buffer_free(&path);
     return result;
 }
 
@@ -415,9 +277,9 @@ static int show_entry(struct show_run *run, uint64_t index, struct error *e)
     else {
         int bad = 0;
         result = 0;
-        print_entry(&record, run->options->utc);
+        describe_entry(&record, run->options->utc);
         if (record.has_header) {
-            print_header(&record, run->options->utc);
+            describe_header(&record, run->options->utc);
             result = print_signature(run, &record, e);
             bad |= result == 1 && record.entry.type != ENTRY_REFUSED;
         }
