@@ -35,11 +35,12 @@ def expired_grant(registry):
 class Demo:
     def __init__(self, sandbox):
         self.sandbox, self.wrong = sandbox, 0
-        self.education = None
+        self.education, self.first = None, None
 
     def show(self, question, expected, **ask):
         """Asks, prints, and counts an answer that is not the expected one (None: an answer, else a refusal's name)."""
         answer = self.education.ask(CLIENT, **ask)
+        self.first = self.first or answer.exchange
         say(f"\n  {question}")
         if answer.refusal:
             body = answer.json()
@@ -99,17 +100,22 @@ class Demo:
         return self.wrong
 
 
-def try_it(s):
+def try_it(s, exchange):
     q = shlex.quote
     child = max((p for p in s.country.people if p.father), key=lambda p: p.born)
     bus, front = str(s.bus.socket), str(s.adapters[MEN].socket)
-    audit, wasl = s.build / "tools/wasl-audit/wasl-audit", s.build / "tools/wasl/wasl"
+    audit, wasl = q(str(s.build / "tools/wasl-audit/wasl-audit")), q(str(s.build / "tools/wasl/wasl"))
+    vkey, state = q(str(s.pki.folder / "bus/ledger.vkey")), q(str(s.folder / "auditor-state"))
     heading("It goes on running. Try:")
     for line in (
         f"curl --unix-socket {q(front)} -H 'X-Road-Client: {CLIENT}' -H 'Wasl-Purpose: SCHOOL-ENROLMENT' \\\n"
         f"      -H 'Wasl-Subject: IUC:{child.iuc}' http://localhost/r1/{PERSON}/persons/{child.iuc}",
+        # Real identifiers never belong on a command line, which everybody on a machine can read: wasl reads them.
+        f"printf 'IUC:%s\\n/persons/%s\\n' {child.iuc} {child.iuc} | {wasl} call --adapter unix:{q(front)} \\\n"
+        f"      --client {CLIENT} --service {PERSON} --purpose SCHOOL-ENROLMENT --subject-stdin --path-stdin",
         f"{audit} log --socket {q(bus)} -f",
-        f"{audit} verify --socket {q(bus)} --key {q(str(s.pki.folder / 'bus/ledger.vkey'))}",
+        f"{audit} show --socket {q(bus)} --key {vkey} {exchange}",
+        f"{audit} verify --socket {q(bus)} --key {vkey} --state {state}",
         f"{wasl} status --bus {q(bus)} --adapter unix:{q(front)}",
         f"{wasl} registry show {q(str(s.registry_file))}",
         f"psql {q(s.postgres.conninfo('civil'))} -c 'SELECT iuc, given_ar, family_ar, born FROM person LIMIT 5'",
@@ -129,9 +135,10 @@ def main():
     signal.signal(signal.SIGTERM, end)
     try:
         with Sandbox(folder) as s:
-            wrong = Demo(s).run()
+            demo = Demo(s)
+            wrong = demo.run()
             if keep:
-                try_it(s)
+                try_it(s, demo.first)
                 while True:
                     signal.pause()
             stop["wrong"] = wrong
