@@ -5,10 +5,11 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "core/heads.h"
-#include "core/inside.h"
+#include "core/common.h"
 #include "core/permitted.h"
 #include "core/request_check.h"
 #include "core/returns.h"
+#include "core/waiting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,8 @@ struct job {
 };
 
 struct answering {
-    struct core *core;
+    struct common *common;
+    struct waiting *waiting;
     struct returns *returns;
     struct loop_source *source;
     struct job *buckets[BUCKETS];
@@ -55,12 +57,13 @@ struct answering {
 
 static void calls_came_back(void *arg);
 
-struct answering *answering_new(struct core *core)
+struct answering *answering_new(struct common *common, struct waiting *waiting)
 {
     struct answering *a = memory_zeroed(1, sizeof(*a));
-    a->core = core;
+    a->common = common;
+    a->waiting = waiting;
     a->returns = returns_new(CALLS_MOST);
-    a->source = loop_add_fd(core->loop, queue_event_fd(returns_queue(a->returns)), calls_came_back, a);
+    a->source = loop_add_fd(common->loop, queue_event_fd(returns_queue(a->returns)), calls_came_back, a);
     return a;
 }
 
@@ -92,7 +95,7 @@ static void take_out(struct answering *a, struct job **at)
     struct job *job = *at;
     *at = job->next;
     if (job->parcel != NULL)
-        session_withdraw(a->core->session, job->parcel);
+        session_withdraw(a->common->session, job->parcel);
     a->count--;
     job_free(job);
 }
@@ -104,7 +107,7 @@ void answering_free(struct answering *a)
     for (size_t i = 0; i < BUCKETS; i++)
         while (a->buckets[i] != NULL)
             take_out(a, &a->buckets[i]);
-    loop_remove(a->core->loop, a->source);
+    loop_remove(a->common->loop, a->source);
     returns_close(a->returns);
     free(a);
 }
@@ -133,7 +136,7 @@ static void copy_text(char *out, size_t room, const char *text)
 static void fill_header(struct answering *a, const struct job *job, enum refusal refusal, const uint8_t *key,
                         struct header *h)
 {
-    core_header(a->core, MESSAGE_RESPONSE, LIFETIME_MOST, h);
+    common_header(a->common, MESSAGE_RESPONSE, LIFETIME_MOST, h);
     uint64_t expires = job->request.expires + AFTER_REQUEST;
     if (expires < h->expires && expires > h->created)
         h->expires = expires;
@@ -159,20 +162,20 @@ static void fill_header(struct answering *a, const struct job *job, enum refusal
 }
 
 /* To whom an answer is sealed; NULL: it cannot be. */
-static const struct registry_sealing_key *key_of(const struct core *core, const struct registry *registry,
+static const struct registry_sealing_key *key_of(const struct common *common, const struct registry *registry,
                                                  const char *consumer, const struct registry_member **member)
 {
     *member = registry_member(registry, bytes_of_string(consumer));
-    return *member == NULL ? NULL : registry_sealing_key(*member, core_now(core));
+    return *member == NULL ? NULL : registry_sealing_key(*member, common_now(common));
 }
 
 static struct parcel *seal_answer(struct answering *a, const struct job *job, enum refusal refusal,
                                   const struct reply *reply, const uint8_t *key, struct error *e)
 {
-    struct core *core = a->core;
+    struct common *common = a->common;
     const struct registry_member *consumer;
     const struct registry_sealing_key *sealing =
-        key_of(core, job->registry, job->request.consumer, &consumer);
+        key_of(common, job->registry, job->request.consumer, &consumer);
     if (sealing == NULL) {
         error_set(e, ERROR_CONFIG, "the consumer has no sealing key that is valid now");
         return NULL;
@@ -184,7 +187,7 @@ static struct parcel *seal_answer(struct answering *a, const struct job *job, en
     struct buffer head = {0};
     response_head_encode(reply, refusal, &head);
     struct parcel *parcel =
-        parcel_make(core->options.signer, &h, buffer_bytes(&head),
+        parcel_make(common->options.signer, &h, buffer_bytes(&head),
                     refusal == REFUSAL_NONE ? buffer_bytes(&reply->body) : bytes_make(NULL, 0),
                     job->service != NULL && job->service->pad, &receiver, 1, e);
     buffer_free(&head);
@@ -192,14 +195,14 @@ static struct parcel *seal_answer(struct answering *a, const struct job *job, en
 }
 
 /* The response of a non-safe operation is on disk before it leaves. */
-static bool keep(struct core *core, const struct job *job)
+static bool keep(struct common *common, const struct job *job)
 {
     struct buffer bytes = {0};
     struct error e;
     if (job->safe)
         return true;
     parcel_encode(job->parcel, &bytes);
-    int result = marks_keep(core->marks, job->request.exchange_id, buffer_bytes(&bytes), &e);
+    int result = marks_keep(common->marks, job->request.exchange_id, buffer_bytes(&bytes), &e);
     buffer_free(&bytes);
     if (result != 0)
         log_error("response_not_kept", "why=%s", e.text);
@@ -218,14 +221,14 @@ static void log_answer(const struct job *job, enum refusal refusal)
  * afterwards. */
 static void answer(struct answering *a, struct job **at, enum refusal refusal, struct call *call)
 {
-    struct core *core = a->core;
+    struct common *common = a->common;
     struct job *job = *at;
     static const struct reply nothing = {0};
     struct error e;
     uint8_t key[32];
-    enum core_pseudonyms pseudonyms = PSEUDONYMS_NONE;
+    enum pseudonyms pseudonyms = PSEUDONYMS_NONE;
     if (job->subject_type != SUBJECT_NONE)
-        pseudonyms = core_day_key(core, core_now(core), key);
+        pseudonyms = common_day_key(common, common_now(common), key);
     if (pseudonyms == PSEUDONYMS_WAIT) {
         job->state = STATE_KEY;
         job->call = call;
@@ -243,12 +246,12 @@ static void answer(struct answering *a, struct job **at, enum refusal refusal, s
         take_out(a, at);
         return;
     }
-    if (!keep(core, job)) {
+    if (!keep(common, job)) {
         take_out(a, at);
         return;
     }
     log_answer(job, refusal);
-    core_submit(core, job->parcel);
+    common_submit(common, job->parcel);
 }
 
 /* A request that is refused before anything was asked of the ministry's system. */
@@ -283,7 +286,7 @@ static void calls_came_back(void *arg)
     struct answering *a = arg;
     struct call *call;
     for (unsigned i = 0; i < 64 && (call = returns_take(a->returns)) != NULL; i++) {
-        atomic_fetch_sub(&a->core->calls_open, 1);
+        atomic_fetch_sub(&a->common->calls_open, 1);
         struct job **at = find(a, call->exchange_id);
         if (*at == NULL || (*at)->state != STATE_CALLING || (*at)->call != call) {
             call_free(call); /* it came after its time: the exchange has been answered without it */
@@ -293,19 +296,19 @@ static void calls_came_back(void *arg)
     }
 }
 
-static struct connector *connector_of(const struct core *core, const char *service)
+static struct connector *connector_of(const struct common *common, const char *service)
 {
-    for (size_t i = 0; i < core->options.service_count; i++)
-        if (strcmp(core->options.services[i].service, service) == 0)
-            return core->options.services[i].connector;
+    for (size_t i = 0; i < common->options.service_count; i++)
+        if (strcmp(common->options.services[i].service, service) == 0)
+            return common->options.services[i].connector;
     return NULL;
 }
 
 /* Durable, for an operation that may not be run twice. */
-static enum refusal mark_begun(struct core *core, const struct delivery *d)
+static enum refusal mark_begun(struct common *common, const struct delivery *d)
 {
     struct error e;
-    switch (marks_begin(core->marks, d->header.exchange_id, d->leaf, d->header.expires, &e)) {
+    switch (marks_begin(common->marks, d->header.exchange_id, d->leaf, d->header.expires, &e)) {
     case 0:
         return REFUSAL_NONE;
     case 1:
@@ -333,8 +336,8 @@ static uint64_t deadline_of(const struct delivery *d, const struct registry_serv
 static void start_call(struct answering *a, const struct delivery *d, struct registry *registry,
                        struct request_check *checked)
 {
-    struct core *core = a->core;
-    struct connector *connector = connector_of(core, checked->service->id);
+    struct common *common = a->common;
+    struct connector *connector = connector_of(common, checked->service->id);
     const struct registry_member *consumer;
     bool safe = checked->call->match.operation->safe;
     enum refusal refusal = REFUSAL_NONE;
@@ -342,10 +345,10 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
         refusal = REFUSAL_PROVIDER_UNAVAILABLE;
     else if (returns_out(a->returns) >= CALLS_MOST)
         refusal = REFUSAL_PROVIDER_BUSY;
-    else if (key_of(core, registry, d->header.consumer, &consumer) == NULL)
+    else if (key_of(common, registry, d->header.consumer, &consumer) == NULL)
         refusal = REFUSAL_INTERNAL; /* which cannot be sealed either: it is only logged, and nothing is run */
     else if (!safe)
-        refusal = mark_begun(core, d);
+        refusal = mark_begun(common, d);
     if (refusal != REFUSAL_NONE) {
         refuse(a, d, registry, refusal);
         return;
@@ -356,7 +359,7 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
     job->safe = safe;
     job->subject_type = checked->subject_type;
     copy_text(job->subject, sizeof(job->subject), checked->subject);
-    job->deadline = deadline_of(d, job->service, core_now(core));
+    job->deadline = deadline_of(d, job->service, common_now(common));
     job->state = STATE_CALLING;
 
     struct call *call = checked->call;
@@ -368,7 +371,7 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
     call->most_response = job->service->most_response;
     job->call = call;
     returns_lend(a->returns, call);
-    atomic_fetch_add(&core->calls_open, 1);
+    atomic_fetch_add(&common->calls_open, 1);
     connector->operations->start(connector, call);
 }
 
@@ -378,10 +381,10 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
  * it is dealt with. */
 static bool seen_before(struct answering *a, const struct delivery *d, struct registry *registry)
 {
-    struct core *core = a->core;
+    struct common *common = a->common;
     struct buffer stored = {0};
     struct error e;
-    int mark = marks_find(core->marks, d->header.exchange_id, d->leaf, &stored, &e);
+    int mark = marks_find(common->marks, d->header.exchange_id, d->leaf, &stored, &e);
     if (mark < 0)
         log_error("marks_not_read", "why=%s", e.text);
     if (mark == MARK_NONE)
@@ -392,7 +395,7 @@ static bool seen_before(struct answering *a, const struct delivery *d, struct re
         struct job *job = job_new(a, d, registry);
         job->state = STATE_SENT;
         job->parcel = parcel;
-        core_submit(core, parcel);
+        common_submit(common, parcel);
     } else if (mark == MARK_BEGUN || mark == MARK_KEPT) {
         struct job *job = job_new(a, d, registry);
         job->safe = mark != MARK_BEGUN; /* kept, so that a further delivery gets the same bytes */
@@ -405,18 +408,18 @@ static bool seen_before(struct answering *a, const struct delivery *d, struct re
 
 enum receipt_verdict { NOT_FOR_US, RECEIPT_GOOD, REGISTRY_FIRST };
 
-static enum receipt_verdict check_receipt(struct core *core, const struct delivery *d)
+static enum receipt_verdict check_receipt(struct common *common, const struct delivery *d)
 {
     struct entry entry;
     struct entry_hold hold;
     char id[37];
     uuid_format(d->header.exchange_id, id);
-    if (!core_receipt(core, buffer_bytes(&d->entry_bytes), buffer_bytes(&d->proof), ENTRY_ADMITTED, d->leaf,
-                      &entry, &hold)) {
+    if (!common_receipt(common, buffer_bytes(&d->entry_bytes), buffer_bytes(&d->proof), ENTRY_ADMITTED,
+                        d->leaf, &entry, &hold)) {
         log_error("request_without_receipt", "exchange=%s", id);
         return NOT_FOR_US;
     }
-    bool newer = entry.registry_version > registry_version(knowledge_registry(core->knowledge));
+    bool newer = entry.registry_version > registry_version(knowledge_registry(common->knowledge));
     entry_release(&hold);
     return newer ? REGISTRY_FIRST : RECEIPT_GOOD;
 }
@@ -428,41 +431,41 @@ static bool dealt_with(struct answering *a, const struct delivery *d)
     if (open == NULL)
         return a->count >= ANSWERS_MOST;
     if (open->state == STATE_SENT && memcmp(open->leaf, d->leaf, HASH_SIZE) == 0)
-        core_submit(a->core, open->parcel);
+        common_submit(a->common, open->parcel);
     return true;
 }
 
 void answering_deliver(struct answering *a, struct delivery *d)
 {
-    struct core *core = a->core;
-    if (core_able(core) != REFUSAL_NONE) {
-        core_done_with(core, d); /* no answer: what the ledger is worth is not known */
+    struct common *common = a->common;
+    if (common_able(common) != REFUSAL_NONE) {
+        common_done_with(common, d); /* no answer: what the ledger is worth is not known */
         return;
     }
-    switch (check_receipt(core, d)) {
+    switch (check_receipt(common, d)) {
     case NOT_FOR_US:
-        core_done_with(core, d);
+        common_done_with(common, d);
         return;
     case REGISTRY_FIRST:
-        if (core_wait_for_registry(core, d))
+        if (waiting_for_registry(a->waiting, d))
             return;
         break; /* it cannot be had: judge by what is here */
     default:
         break;
     }
     if (dealt_with(a, d)) {
-        core_done_with(core, d);
+        common_done_with(common, d);
         return;
     }
-    struct registry *registry = knowledge_registry_ref(core->knowledge);
+    struct registry *registry = knowledge_registry_ref(common->knowledge);
     if (seen_before(a, d, registry)) {
         registry_free(registry);
-        core_done_with(core, d);
+        common_done_with(common, d);
         return;
     }
     struct request_check checked = {0};
-    enum refusal refusal = request_check(core, registry, d, &checked);
-    if (refusal == REFUSAL_UNKNOWN_CERTIFICATE && core_wait_for_chain(core, d, checked.certificate)) {
+    enum refusal refusal = request_check(common, registry, d, &checked);
+    if (refusal == REFUSAL_UNKNOWN_CERTIFICATE && waiting_for_chain(a->waiting, d, checked.certificate)) {
         request_check_clear(&checked);
         registry_free(registry);
         return;
@@ -475,7 +478,7 @@ void answering_deliver(struct answering *a, struct delivery *d)
         start_call(a, d, registry, &checked);
     request_check_clear(&checked);
     registry_free(registry);
-    core_done_with(core, d);
+    common_done_with(common, d);
 }
 
 /* The response has its entry, or never will: what is kept on disk stays until it expires. */
@@ -508,7 +511,7 @@ void answering_resubmit(struct answering *a)
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct job *job = a->buckets[i]; job != NULL; job = job->next)
             if (job->parcel != NULL)
-                core_submit(a->core, job->parcel);
+                common_submit(a->common, job->parcel);
 }
 
 void answering_keys_changed(struct answering *a)
@@ -525,7 +528,7 @@ void answering_keys_changed(struct answering *a)
 
 void answering_tick(struct answering *a)
 {
-    uint64_t now = core_now(a->core);
+    uint64_t now = common_now(a->common);
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct job **at = &a->buckets[i]; *at != NULL;) {
             struct job *job = *at;

@@ -9,10 +9,11 @@
 #include "core/delivery.h"
 #include "core/session.h"
 
-struct core;
+struct common;
+struct waiting;
 struct answering;
 
-struct answering *answering_new(struct core *core);
+struct answering *answering_new(struct common *common, struct waiting *waiting);
 /* Calls that connectors still have are given back to nobody and freed then. */
 void answering_free(struct answering *answering); /* NULL is harmless */
 

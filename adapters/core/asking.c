@@ -4,7 +4,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "core/heads.h"
-#include "core/inside.h"
+#include "core/waiting.h"
+#include "core/common.h"
 #include "registry/decide.h"
 #include "registry/operation.h"
 
@@ -33,16 +34,18 @@ struct record {
 };
 
 struct asking {
-    struct core *core;
+    struct common *common;
+    struct waiting *waiting;
     struct exchange *buckets[BUCKETS];
     struct record *records;
     size_t record_count;
 };
 
-struct asking *asking_new(struct core *core)
+struct asking *asking_new(struct common *common, struct waiting *waiting)
 {
     struct asking *a = memory_zeroed(1, sizeof(*a));
-    a->core = core;
+    a->common = common;
+    a->waiting = waiting;
     return a;
 }
 
@@ -63,16 +66,16 @@ static struct exchange **find(struct asking *a, const uint8_t id[16])
 
 static void give(struct asking *a, struct ask *ask, const struct answer *answer)
 {
-    struct core *core = a->core;
+    struct common *common = a->common;
     uint64_t size = ask->body.len;
     if (answer->refusal == REFUSAL_NONE)
-        atomic_fetch_add(&core->answered, 1);
+        atomic_fetch_add(&common->answered, 1);
     else
-        atomic_fetch_add(&core->refused, 1);
+        atomic_fetch_add(&common->refused, 1);
     ask->done(ask, answer);
     ask_free(ask);
-    atomic_fetch_sub(&core->ask_bytes, size);
-    atomic_fetch_sub(&core->asks_open, 1);
+    atomic_fetch_sub(&common->ask_bytes, size);
+    atomic_fetch_sub(&common->asks_open, 1);
 }
 
 static void give_refusal(struct asking *a, struct ask *ask, enum refusal refusal, const char *words)
@@ -92,7 +95,7 @@ static struct ask *take_out(struct asking *a, struct exchange **at)
     struct ask *ask = x->ask;
     *at = x->next;
     if (x->parcel != NULL)
-        session_withdraw(a->core->session, x->parcel);
+        session_withdraw(a->common->session, x->parcel);
     parcel_free(x->parcel);
     free(x);
     return ask;
@@ -150,11 +153,11 @@ static void put_pseudonyms(const struct ask *ask, const uint8_t key[32], struct 
 }
 
 /* A subsystem of ours: for another's nobody may sign here. */
-static bool is_ours(const struct core *core, const char *consumer)
+static bool is_ours(const struct common *common, const char *consumer)
 {
     struct bytes id = bytes_of_string(consumer);
     return identifier_parts(id) == 4 &&
-           bytes_equal_string(bytes_make(id.data, identifier_prefix(id, 3)), core->options.member);
+           bytes_equal_string(bytes_make(id.data, identifier_prefix(id, 3)), common->options.member);
 }
 
 static void keep_record(struct asking *a, struct parcel *parcel)
@@ -164,22 +167,23 @@ static void keep_record(struct asking *a, struct parcel *parcel)
     r->next = a->records;
     a->records = r;
     a->record_count++;
-    core_submit(a->core, parcel);
+    common_submit(a->common, parcel);
 }
 
 /* What our own adapter refuses is recorded too: the ledger shows attempts, not only what came through. */
 static void record(struct asking *a, const struct ask *ask, enum refusal refusal,
                    const struct decision *decision)
 {
-    struct core *core = a->core;
+    struct common *common = a->common;
     struct header h;
     struct error e;
     uint8_t key[32];
-    if (!is_ours(core, ask->consumer) || a->record_count >= RECORDS_MOST || core_able(core) != REFUSAL_NONE) {
+    if (!is_ours(common, ask->consumer) || a->record_count >= RECORDS_MOST ||
+        common_able(common) != REFUSAL_NONE) {
         log_warn("refusal_not_recorded", "reason=%s", refusal_name(refusal));
         return;
     }
-    core_header(core, MESSAGE_REFUSAL, RECORD_LIFE, &h);
+    common_header(common, MESSAGE_REFUSAL, RECORD_LIFE, &h);
     memcpy(h.exchange_id, ask->exchange_id, sizeof(h.exchange_id));
     copy_text(h.consumer, sizeof(h.consumer), ask->consumer);
     name_service(ask->service, &h);
@@ -188,11 +192,11 @@ static void record(struct asking *a, const struct ask *ask, enum refusal refusal
     if (decision != NULL && decision->operation != NULL)
         copy_text(h.operation, sizeof(h.operation), decision->operation->code);
     h.outcome = refusal;
-    if (core_day_key(core, h.created, key) == PSEUDONYMS_READY)
+    if (common_day_key(common, h.created, key) == PSEUDONYMS_READY)
         put_pseudonyms(ask, key, &h);
     explicit_bzero(key, sizeof(key));
     struct parcel *parcel =
-        parcel_make(core->options.signer, &h, bytes_make(NULL, 0), bytes_make(NULL, 0), false, NULL, 0, &e);
+        parcel_make(common->options.signer, &h, bytes_make(NULL, 0), bytes_make(NULL, 0), false, NULL, 0, &e);
     if (parcel == NULL)
         log_error("refusal_not_recorded", "why=%s", e.text);
     else
@@ -255,24 +259,25 @@ static enum refusal judge(const struct registry *registry, const struct ask *ask
     return check_subject(service, ask, &match);
 }
 
-static uint64_t lifetime_of(const struct core *core, const struct registry_service *service)
+static uint64_t lifetime_of(const struct common *common, const struct registry_service *service)
 {
     uint64_t most =
-        core->options.request_timeout < LIFETIME_MOST ? core->options.request_timeout : LIFETIME_MOST;
+        common->options.request_timeout < LIFETIME_MOST ? common->options.request_timeout : LIFETIME_MOST;
     return service->timeout > 0 && service->timeout < most ? service->timeout : most;
 }
 
-static struct parcel *seal_request(struct core *core, const struct ask *ask, const struct decision *decision,
-                                   const uint8_t *key, struct header *h, struct error *e)
+static struct parcel *seal_request(struct common *common, const struct ask *ask,
+                                   const struct decision *decision, const uint8_t *key, struct header *h,
+                                   struct error *e)
 {
     const struct registry_service *service = decision->service;
     const struct registry_member *provider = service->subsystem->member;
-    const struct registry_sealing_key *sealing = registry_sealing_key(provider, core_now(core));
+    const struct registry_sealing_key *sealing = registry_sealing_key(provider, common_now(common));
     if (sealing == NULL) {
         error_set(e, ERROR_CONFIG, "%s has no sealing key that is valid now", provider->id);
         return NULL;
     }
-    core_header(core, MESSAGE_REQUEST, lifetime_of(core, service), h);
+    common_header(common, MESSAGE_REQUEST, lifetime_of(common, service), h);
     memcpy(h->exchange_id, ask->exchange_id, sizeof(h->exchange_id));
     copy_text(h->consumer, sizeof(h->consumer), ask->consumer);
     copy_text(h->provider, sizeof(h->provider), service->subsystem->id);
@@ -292,7 +297,7 @@ static struct parcel *seal_request(struct core *core, const struct ask *ask, con
     memcpy(receiver.public_key, sealing->public_key, 32);
     struct buffer head = {0};
     request_head_encode(ask, &head);
-    struct parcel *parcel = parcel_make(core->options.signer, h, buffer_bytes(&head),
+    struct parcel *parcel = parcel_make(common->options.signer, h, buffer_bytes(&head),
                                         buffer_bytes(&ask->body), service->pad, &receiver, 1, e);
     buffer_free(&head);
     return parcel;
@@ -303,25 +308,25 @@ enum progress { WENT_OUT, WAITS, REFUSED };
 /* Judges, and sends or waits or refuses; *at is taken out of the table when it is refused. */
 static enum progress go_on(struct asking *a, struct exchange **at)
 {
-    struct core *core = a->core;
+    struct common *common = a->common;
     struct exchange *x = *at;
     struct decision decision;
     struct error e;
     uint8_t key[32];
-    enum core_pseudonyms pseudonyms = PSEUDONYMS_NONE;
+    enum pseudonyms pseudonyms = PSEUDONYMS_NONE;
     /* A registry that is replaced while it is being judged by stays alive until the judgement has been made.
      */
-    struct registry *registry = knowledge_registry_ref(core->knowledge);
-    enum refusal refusal = judge(registry, x->ask, core_now(core), &decision);
+    struct registry *registry = knowledge_registry_ref(common->knowledge);
+    enum refusal refusal = judge(registry, x->ask, common_now(common), &decision);
     if (refusal != REFUSAL_NONE) {
         refuse_here(a, take_out(a, at), refusal, &decision);
         registry_free(registry);
         return REFUSED;
     }
     if (x->ask->subject_type != SUBJECT_NONE || x->ask->agent.len > 0)
-        pseudonyms = core_day_key(core, core_now(core), key);
+        pseudonyms = common_day_key(common, common_now(common), key);
     if (pseudonyms != PSEUDONYMS_WAIT) {
-        x->parcel = seal_request(core, x->ask, &decision, pseudonyms == PSEUDONYMS_READY ? key : NULL,
+        x->parcel = seal_request(common, x->ask, &decision, pseudonyms == PSEUDONYMS_READY ? key : NULL,
                                  &x->header, &e);
         explicit_bzero(key, sizeof(key));
     }
@@ -335,16 +340,16 @@ static enum progress go_on(struct asking *a, struct exchange **at)
         return REFUSED;
     }
     x->deadline = x->parcel->expires + GRACE;
-    core_submit(core, x->parcel);
+    common_submit(common, x->parcel);
     return WENT_OUT;
 }
 
 void asking_take(struct asking *a, struct ask *ask)
 {
-    struct core *core = a->core;
-    atomic_fetch_add(&core->asked, 1);
+    struct common *common = a->common;
+    atomic_fetch_add(&common->asked, 1);
     uuid_random(ask->exchange_id);
-    enum refusal able = core_able(core);
+    enum refusal able = common_able(common);
     if (able != REFUSAL_NONE) {
         give_refusal(a, ask, able, refusal_words(able));
         return;
@@ -353,14 +358,14 @@ void asking_take(struct asking *a, struct ask *ask)
         refuse_here(a, ask, ask->front_refusal, NULL);
         return;
     }
-    if (!is_ours(core, ask->consumer)) {
+    if (!is_ours(common, ask->consumer)) {
         refuse_here(a, ask, REFUSAL_CLIENT_NOT_ALLOWED, NULL);
         return;
     }
     struct exchange **at = bucket_of(a, ask->exchange_id);
     struct exchange *x = memory_zeroed(1, sizeof(*x));
     x->ask = ask;
-    x->deadline = core_now(core) + core->options.request_timeout;
+    x->deadline = common_now(common) + common->options.request_timeout;
     x->next = *at;
     *at = x;
     go_on(a, at);
@@ -380,55 +385,55 @@ static bool same_exchange(const struct header *request, const struct header *res
 }
 
 /* Both receipts: that of the response, and that of the very request we made. */
-static enum refusal check_receipts(struct core *core, const struct exchange *x, const struct delivery *d)
+static enum refusal check_receipts(struct common *common, const struct exchange *x, const struct delivery *d)
 {
     struct entry entry;
     struct entry_hold hold;
-    if (!core_receipt(core, buffer_bytes(&d->entry_bytes), buffer_bytes(&d->proof), ENTRY_ADMITTED, d->leaf,
-                      &entry, &hold))
+    if (!common_receipt(common, buffer_bytes(&d->entry_bytes), buffer_bytes(&d->proof), ENTRY_ADMITTED,
+                        d->leaf, &entry, &hold))
         return REFUSAL_NO_RECEIPT;
     entry_release(&hold);
-    if (!core_receipt(core, buffer_bytes(&d->request_entry), buffer_bytes(&d->request_proof), ENTRY_ADMITTED,
-                      x->parcel->leaf, &entry, &hold))
+    if (!common_receipt(common, buffer_bytes(&d->request_entry), buffer_bytes(&d->request_proof),
+                        ENTRY_ADMITTED, x->parcel->leaf, &entry, &hold))
         return REFUSAL_NO_RECEIPT;
     entry_release(&hold);
     return REFUSAL_NONE;
 }
 
-static enum refusal check_response(struct core *core, const struct exchange *x, const struct delivery *d,
+static enum refusal check_response(struct common *common, const struct exchange *x, const struct delivery *d,
                                    uint8_t certificate[HASH_SIZE])
 {
-    uint64_t now = core_now(core);
-    enum refusal refusal = check_receipts(core, x, d);
+    uint64_t now = common_now(common);
+    enum refusal refusal = check_receipts(common, x, d);
     if (refusal != REFUSAL_NONE)
         return refusal;
     if (!d->header.has_request_leaf || memcmp(d->header.request_leaf, x->parcel->leaf, HASH_SIZE) != 0 ||
         !same_exchange(&x->header, &d->header))
         return REFUSAL_RESPONSE_MISMATCH;
-    refusal = peers_judge(core->peers, knowledge_registry(core->knowledge), knowledge_trust(core->knowledge),
-                          d, now, certificate);
+    refusal = peers_judge(common->peers, knowledge_registry(common->knowledge),
+                          knowledge_trust(common->knowledge), d, now, certificate);
     if (refusal != REFUSAL_NONE)
         return refusal;
-    if (d->header.created > now + core->options.clock_skew)
+    if (d->header.created > now + common->options.clock_skew)
         return REFUSAL_CREATED_AHEAD;
     if (d->header.expires < now)
         return REFUSAL_EXPIRED;
     if (!delivery_seal_good(d))
         return REFUSAL_BAD_SEAL;
-    return core_claim_seen(core, d) ? REFUSAL_NONE : REFUSAL_INCONSISTENT;
+    return common_claim_seen(common, d) ? REFUSAL_NONE : REFUSAL_INCONSISTENT;
 }
 
 /* Opens the response and hands it to the front. */
 static void answer(struct asking *a, struct exchange **at, const struct delivery *d)
 {
-    struct core *core = a->core;
+    struct common *common = a->common;
     struct buffer plaintext = {0};
     struct http_headers headers = {0};
     struct bytes head, content;
     const char *why = NULL;
     unsigned status = 0;
-    if (!delivery_unseal(d, core->options.sealing_keys, core->options.sealing_key_count, &plaintext, &head,
-                         &content, &why)) {
+    if (!delivery_unseal(d, common->options.sealing_keys, common->options.sealing_key_count, &plaintext,
+                         &head, &content, &why)) {
         log_warn("response_not_opened", "provider=%s why=%s", d->header.provider, why);
         end_refused(a, at, REFUSAL_BAD_SEAL);
     } else if (!response_head_decode(head, &status, &headers) ||
@@ -446,7 +451,7 @@ static void answer(struct asking *a, struct exchange **at, const struct delivery
 
 void asking_deliver(struct asking *a, struct delivery *d)
 {
-    struct core *core = a->core;
+    struct common *common = a->common;
     uint8_t certificate[HASH_SIZE];
     struct exchange **at = find(a, d->header.exchange_id);
     struct exchange *x = *at;
@@ -454,12 +459,13 @@ void asking_deliver(struct asking *a, struct delivery *d)
     uuid_format(d->header.exchange_id, id);
     if (x == NULL || x->parcel == NULL) {
         log_info("response_unasked", "exchange=%s", id);
-        core_done_with(core, d);
+        common_done_with(common, d);
         return;
     }
-    enum refusal refusal = core_able(core) == REFUSAL_INCONSISTENT ? REFUSAL_INCONSISTENT
-                                                                   : check_response(core, x, d, certificate);
-    if (refusal == REFUSAL_UNKNOWN_CERTIFICATE && core_wait_for_chain(core, d, certificate))
+    enum refusal refusal = common_able(common) == REFUSAL_INCONSISTENT
+                               ? REFUSAL_INCONSISTENT
+                               : check_response(common, x, d, certificate);
+    if (refusal == REFUSAL_UNKNOWN_CERTIFICATE && waiting_for_chain(a->waiting, d, certificate))
         return;
     if (refusal != REFUSAL_NONE) {
         log_error("response_not_accepted", "exchange=%s provider=%s reason=%s", id, d->header.provider,
@@ -468,7 +474,7 @@ void asking_deliver(struct asking *a, struct delivery *d)
     } else {
         answer(a, at, d);
     }
-    core_done_with(core, d);
+    common_done_with(common, d);
 }
 
 static bool drop_record(struct asking *a, const uint8_t *leaf)
@@ -512,14 +518,14 @@ void asking_resubmit(struct asking *a)
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct exchange *x = a->buckets[i]; x != NULL; x = x->next)
             if (x->parcel != NULL)
-                core_submit(a->core, x->parcel);
+                common_submit(a->common, x->parcel);
     for (struct record *r = a->records; r != NULL; r = r->next)
-        core_submit(a->core, r->parcel);
+        common_submit(a->common, r->parcel);
 }
 
 void asking_keys_changed(struct asking *a)
 {
-    if (core_able(a->core) != REFUSAL_NONE)
+    if (common_able(a->common) != REFUSAL_NONE)
         return;
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct exchange **at = &a->buckets[i]; *at != NULL;)
@@ -529,7 +535,7 @@ void asking_keys_changed(struct asking *a)
 
 void asking_tick(struct asking *a)
 {
-    uint64_t now = core_now(a->core);
+    uint64_t now = common_now(a->common);
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct exchange **at = &a->buckets[i]; *at != NULL;) {
             if ((*at)->deadline >= now)
@@ -545,7 +551,7 @@ void asking_tick(struct asking *a)
             continue;
         }
         *at = r->next;
-        session_withdraw(a->core->session, r->parcel);
+        session_withdraw(a->common->session, r->parcel);
         parcel_free(r->parcel);
         free(r);
         a->record_count--;

@@ -9,9 +9,11 @@
 #include "core/delivery.h"
 #include "core/session.h"
 
+struct common;
+struct waiting;
 struct asking;
 
-struct asking *asking_new(struct core *core);
+struct asking *asking_new(struct common *common, struct waiting *waiting);
 /* Ends every ask with STOPPED. */
 void asking_free(struct asking *asking); /* NULL is harmless */
 

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "core/inside.h"
+#include "core/common.h"
 #include "crypto/hash.h"
 
 #include <inttypes.h>
@@ -19,7 +19,9 @@ struct held_file {
 };
 
 struct catchup {
-    struct core *core;
+    struct common *common;
+    struct catchup_events events;
+    void *arg;
     /* what the bus holds, as it said last */
     uint64_t registry_version;
     bool has_registry;
@@ -41,10 +43,12 @@ struct catchup {
     size_t proof_count;
 };
 
-struct catchup *catchup_new(struct core *core)
+struct catchup *catchup_new(struct common *common, const struct catchup_events *events, void *arg)
 {
     struct catchup *c = memory_zeroed(1, sizeof(*c));
-    c->core = core;
+    c->common = common;
+    c->events = *events;
+    c->arg = arg;
     return c;
 }
 
@@ -112,7 +116,7 @@ void catchup_notice(struct catchup *c, const struct session_holdings *holdings)
 
 static uint64_t our_version(const struct catchup *c)
 {
-    const struct registry *registry = knowledge_registry(c->core->knowledge);
+    const struct registry *registry = knowledge_registry(c->common->knowledge);
     return registry == NULL ? 0 : registry_version(registry);
 }
 
@@ -120,7 +124,7 @@ static bool fetch_registry(struct catchup *c, const uint8_t hash[HASH_SIZE])
 {
     if (c->is_fetching)
         return true;
-    if (!session_fetch(c->core->session, OBJECT_BY_HASH, hash))
+    if (!session_fetch(c->common->session, OBJECT_BY_HASH, hash))
         return false;
     memcpy(c->fetching, hash, HASH_SIZE);
     c->is_fetching = true;
@@ -137,7 +141,7 @@ static int take_held(struct catchup *c, struct error *e)
 {
     while (c->held != NULL) {
         struct held_file *file = c->held;
-        if (knowledge_take_registry(c->core->knowledge, buffer_bytes(&file->bytes), e) != 0)
+        if (knowledge_take_registry(c->common->knowledge, buffer_bytes(&file->bytes), e) != 0)
             return -1;
         c->held = file->next;
         c->held_count--;
@@ -165,14 +169,14 @@ static void registry_came(struct catchup *c, struct bytes file)
         if (take_held(c, &e) != 0) {
             /* Signed by keys that only a version between names: that one first. */
             if (c->held_count < PREVIOUS_MOST &&
-                knowledge_lacks_previous(c->core->knowledge, file, previous) && fetch_registry(c, previous))
+                knowledge_lacks_previous(c->common->knowledge, file, previous) && fetch_registry(c, previous))
                 return;
             log_error("registry_not_taken", "why=%s", e.text);
             drop_held(c);
         }
     }
-    atomic_store(&c->core->registry_version, our_version(c));
-    core_wake(c->core, WAIT_FOR_REGISTRY, NULL);
+    atomic_store(&c->common->registry_version, our_version(c));
+    c->events.registry(c->arg);
 }
 
 /* --- what came --- */
@@ -193,7 +197,7 @@ static void crl_came(struct catchup *c, size_t at, struct bytes der)
     c->crl_tried[at] = true;
     if (der.data == NULL)
         log_error("crl_not_given", NULL);
-    else if (knowledge_take_crl(c->core->knowledge, der, &e) != 0)
+    else if (knowledge_take_crl(c->common->knowledge, der, &e) != 0)
         log_warn("crl_not_taken", "why=%s", e.text);
 }
 
@@ -202,9 +206,9 @@ static void chain_came(struct catchup *c, const uint8_t hash[HASH_SIZE], struct 
     struct error e;
     if (der.data == NULL)
         log_warn("chain_not_given", NULL);
-    else if (peers_add(c->core->peers, hash, der, &e) != 0)
+    else if (peers_add(c->common->peers, hash, der, &e) != 0)
         log_warn("chain_not_taken", "why=%s", e.text);
-    core_wake(c->core, WAIT_FOR_CHAIN, hash);
+    c->events.chain(c->arg, hash);
 }
 
 void catchup_object(struct catchup *c, enum session_object kind, const uint8_t hash[HASH_SIZE],
@@ -244,12 +248,12 @@ static bool fetch_missing(struct catchup *c)
         waits = true;
     }
     /* CRLs are judged by the registry's anchors: they come after it. */
-    if (waits || knowledge_registry(c->core->knowledge) == NULL)
+    if (waits || knowledge_registry(c->common->knowledge) == NULL)
         return waits;
     for (size_t i = 0; i < c->crl_count; i++) {
-        if (c->crl_tried[i] || knowledge_has_crl(c->core->knowledge, c->crls[i]))
+        if (c->crl_tried[i] || knowledge_has_crl(c->common->knowledge, c->crls[i]))
             continue;
-        session_fetch(c->core->session, OBJECT_BY_HASH,
+        session_fetch(c->common->session, OBJECT_BY_HASH,
                       c->crls[i]); /* what finds no room is asked for next time */
         waits = true;
     }
@@ -259,43 +263,43 @@ static bool fetch_missing(struct catchup *c)
 /* The bus's checkpoint against the registry's ledger keys and what was accepted. True when it is accepted. */
 static bool check_welcome(struct catchup *c)
 {
-    struct core *core = c->core;
+    struct common *common = c->common;
     struct checkpoint checkpoint;
     struct error e;
     size_t count;
-    const struct note_verifier *keys = knowledge_ledger_keys(core->knowledge, &count);
-    if (c->checkpoint.len == 0 && trail_accepted(core->trail) == NULL)
+    const struct note_verifier *keys = knowledge_ledger_keys(common->knowledge, &count);
+    if (c->checkpoint.len == 0 && trail_accepted(common->trail) == NULL)
         return true; /* the ledger is empty, and always was */
     if (c->checkpoint.len == 0)
         checkpoint = (struct checkpoint){.size = 0};
     else if (!checkpoint_open(buffer_bytes(&c->checkpoint), keys, count, &checkpoint)) {
         log_error("checkpoint_not_signed", "why=%s", "not by a ledger key of the registry");
-        session_drop(core->session, REFUSAL_NO_RECEIPT);
+        session_drop(common->session, REFUSAL_NO_RECEIPT);
         return false;
     }
-    int result = trail_welcome(core->trail, buffer_bytes(&c->checkpoint), &checkpoint,
+    int result = trail_welcome(common->trail, buffer_bytes(&c->checkpoint), &checkpoint,
                                (const uint8_t(*)[HASH_SIZE])c->proof, c->proof_count, &e);
     if (result == 1) {
-        session_end(core->session, REFUSAL_INCONSISTENT, trail_note(core->trail));
-        core_able(core);
+        session_end(common->session, REFUSAL_INCONSISTENT, trail_note(common->trail));
+        common_able(common);
     } else if (result < 0) {
         log_error("checkpoint_not_stored", "why=%s", e.text);
-        session_drop(core->session, REFUSAL_INTERNAL);
+        session_drop(common->session, REFUSAL_INTERNAL);
     }
     return result == 0;
 }
 
 void catchup_continue(struct catchup *c)
 {
-    struct core *core = c->core;
-    enum session_state state = session_state(core->session);
+    struct common *common = c->common;
+    enum session_state state = session_state(common->session);
     if (state != SESSION_WELCOMED && state != SESSION_LINKED)
         return;
     if (fetch_missing(c) || state == SESSION_LINKED)
         return;
-    if (knowledge_registry(core->knowledge) == NULL) {
+    if (knowledge_registry(common->knowledge) == NULL) {
         log_error("no_registry", NULL);
-        session_drop(core->session, REFUSAL_REGISTRY_OUTDATED);
+        session_drop(common->session, REFUSAL_REGISTRY_OUTDATED);
         return;
     }
     if (c->welcomed) {
@@ -304,9 +308,9 @@ void catchup_continue(struct catchup *c)
         c->welcomed = false;
     }
     /* What was shown before the link broke and is overdue is proven before anything else is said. */
-    core_prove(core);
-    if (trail_judge(core->trail, core_monotonic(core)) != TRAIL_GOOD)
+    common_prove(common);
+    if (trail_judge(common->trail, common_monotonic(common)) != TRAIL_GOOD)
         return;
-    session_link(core->session);
-    core_linked(core);
+    session_link(common->session);
+    c->events.linked(c->arg);
 }

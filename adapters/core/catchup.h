@@ -7,10 +7,19 @@
  */
 #include "core/session.h"
 
-struct core;
+struct common;
 struct catchup;
 
-struct catchup *catchup_new(struct core *core);
+/* What it says to whoever stands above it. */
+struct catchup_events {
+    /* The session has just been linked. */
+    void (*linked)(void *arg);
+    /* It came, or is known not to come. */
+    void (*chain)(void *arg, const uint8_t certificate[HASH_SIZE]);
+    void (*registry)(void *arg);
+};
+
+struct catchup *catchup_new(struct common *common, const struct catchup_events *events, void *arg);
 void catchup_free(struct catchup *catchup); /* NULL is harmless */
 
 void catchup_welcome(struct catchup *catchup, const struct session_welcome *welcome);

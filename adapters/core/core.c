@@ -4,9 +4,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/queue.h"
-#include "core/inside.h"
+#include "core/answering.h"
+#include "core/asking.h"
+#include "core/catchup.h"
+#include "core/common.h"
+#include "core/waiting.h"
 #include "wire/envelope.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,22 +25,98 @@
 #define MAP_SIZE      ((size_t)1 << 30)
 #define ASKS_A_TURN   64
 
+struct core {
+    struct common common;
+    struct catchup *catchup;
+    struct waiting *waiting;
+    struct asking *asking;
+    struct answering *answering;
+
+    struct queue *asks; /* from the fronts' threads */
+    struct loop_source *asks_source;
+    struct loop_timer *timer;
+    uint64_t flush_at, clean_at; /* monotonic */
+    const char **subsystems;     /* codes of what we answer for */
+    char **subsystem_texts;
+    size_t subsystem_count;
+};
+
+/* To the side that it is for. */
+static void deliver(struct core *core, struct delivery *d)
+{
+    if (d->header.kind == MESSAGE_REQUEST)
+        answering_deliver(core->answering, d);
+    else if (d->header.kind == MESSAGE_RESPONSE)
+        asking_deliver(core->asking, d);
+    else {
+        log_warn("delivery_not_ours", "kind=%s", message_kind_name(d->header.kind));
+        common_done_with(&core->common, d);
+    }
+}
+
+/* A day key is there: whoever waited for it goes on. */
+static void keys_changed(struct core *core)
+{
+    asking_keys_changed(core->asking);
+    answering_keys_changed(core->answering);
+}
+
+/* --- catching up: what waited for it goes on --- */
+
+static void on_linked(void *arg)
+{
+    struct core *core = arg;
+    common_able(&core->common);
+    log_info("linked", "checkpoint=%" PRIu64 " registry=%" PRIu64,
+             (uint64_t)atomic_load(&core->common.checkpoint_size),
+             (uint64_t)atomic_load(&core->common.registry_version));
+    common_escrow(&core->common);
+    answering_resubmit(core->answering);
+    asking_resubmit(core->asking);
+    keys_changed(core);
+}
+
+static void deliver_again(struct core *core, struct delivery *list)
+{
+    while (list != NULL) {
+        struct delivery *d = list;
+        list = d->next;
+        d->next = NULL;
+        deliver(core, d);
+    }
+    waiting_tick(core->waiting);
+}
+
+static void on_chain(void *arg, const uint8_t certificate[HASH_SIZE])
+{
+    struct core *core = arg;
+    deliver_again(core, waiting_take(core->waiting, WAIT_FOR_CHAIN, certificate));
+}
+
+static void on_registry(void *arg)
+{
+    struct core *core = arg;
+    deliver_again(core, waiting_take(core->waiting, WAIT_FOR_REGISTRY, NULL));
+}
+
+static const struct catchup_events catchup_events = {on_linked, on_chain, on_registry};
+
 /* --- session's events --- */
 
 static void on_hello(void *arg, struct buffer *checkpoint, uint64_t *registry_version_out)
 {
     struct core *core = arg;
-    const struct registry *registry = knowledge_registry(core->knowledge);
-    buffer_append_bytes(checkpoint, trail_note(core->trail));
+    const struct registry *registry = knowledge_registry(core->common.knowledge);
+    buffer_append_bytes(checkpoint, trail_note(core->common.trail));
     *registry_version_out = registry == NULL ? 0 : registry_version(registry);
 }
 
 static void on_welcome(void *arg, const struct session_welcome *welcome)
 {
     struct core *core = arg;
-    uint64_t now = core_now(core);
+    uint64_t now = common_now(&core->common);
     uint64_t apart = welcome->time > now ? welcome->time - now : now - welcome->time;
-    if (apart > core->options.clock_skew / 2)
+    if (apart > core->common.options.clock_skew / 2)
         log_warn("clock_differs", "seconds=%llu", (unsigned long long)(apart / MICROSECONDS));
     catchup_welcome(core->catchup, welcome);
 }
@@ -47,22 +128,7 @@ static void on_notice(void *arg, const struct session_holdings *holdings)
 
 static void on_deliver(void *arg, struct delivery *d)
 {
-    struct core *core = arg;
-    if (d->header.kind == MESSAGE_REQUEST)
-        answering_deliver(core->answering, d);
-    else if (d->header.kind == MESSAGE_RESPONSE)
-        asking_deliver(core->asking, d);
-    else {
-        log_warn("delivery_not_ours", "kind=%s", message_kind_name(d->header.kind));
-        core_done_with(core, d);
-    }
-}
-
-/* A day key is there: whoever waited for it goes on. */
-static void keys_changed(struct core *core)
-{
-    asking_keys_changed(core->asking);
-    answering_keys_changed(core->answering);
+    deliver(arg, d);
 }
 
 static void on_receipt(void *arg, struct bytes entry_bytes, struct bytes proof)
@@ -71,7 +137,7 @@ static void on_receipt(void *arg, struct bytes entry_bytes, struct bytes proof)
     struct entry entry;
     struct entry_hold hold;
     struct header header;
-    if (!core_receipt(core, entry_bytes, proof, 0, NULL, &entry, &hold)) {
+    if (!common_receipt(&core->common, entry_bytes, proof, 0, NULL, &entry, &hold)) {
         log_error("receipt_not_good", NULL);
         return;
     }
@@ -83,7 +149,7 @@ static void on_receipt(void *arg, struct bytes entry_bytes, struct bytes proof)
         else if (header.kind == MESSAGE_REFUSAL)
             asking_receipt(core->asking, leaf);
         else if (header.kind == MESSAGE_SUBJECT_KEY && entry.type == ENTRY_SUBJECT_KEY &&
-                 daykey_escrowed(core->daykey, leaf))
+                 daykey_escrowed(core->common.daykey, leaf))
             keys_changed(core);
     }
     entry_release(&hold);
@@ -95,7 +161,7 @@ static void on_refused(void *arg, const struct session_refused *refused)
     struct entry entry;
     struct entry_hold hold;
     if (refused->entry.len > 0) {
-        if (core_receipt(core, refused->entry, refused->proof, 0, NULL, &entry, &hold))
+        if (common_receipt(&core->common, refused->entry, refused->proof, 0, NULL, &entry, &hold))
             entry_release(&hold);
         else
             log_error("refusal_without_receipt", "reason=%s", refusal_name(refused->reason));
@@ -104,7 +170,7 @@ static void on_refused(void *arg, const struct session_refused *refused)
     if (!asking_refused(core->asking, refused) && !answering_refused(core->answering, refused) &&
         refused->leaf != NULL) {
         log_warn("bus_refused", "reason=%s", refusal_name(refused->reason));
-        daykey_refused(core->daykey, refused->leaf);
+        daykey_refused(core->common.daykey, refused->leaf);
     }
 }
 
@@ -112,8 +178,8 @@ static void on_proof(void *arg, uint64_t old_size, uint64_t new_size, const uint
                      size_t count)
 {
     struct core *core = arg;
-    trail_proof(core->trail, old_size, new_size, hashes, count, core_monotonic(core));
-    core_prove(core);
+    trail_proof(core->common.trail, old_size, new_size, hashes, count, common_monotonic(&core->common));
+    common_prove(&core->common);
     catchup_continue(core->catchup);
 }
 
@@ -127,16 +193,14 @@ static void on_lost(void *arg, unsigned reason)
     struct core *core = arg;
     if (reason == REFUSAL_INCONSISTENT)
         log_error("bus_says_inconsistent", NULL);
-    atomic_store(&core->linked, false);
-    atomic_store(&core->trouble, "no link to the bus");
-    trail_restart(core->trail);
+    atomic_store(&core->common.linked, false);
+    atomic_store(&core->common.trouble, "no link to the bus");
+    trail_restart(core->common.trail);
     catchup_lost(core->catchup);
-    /* Deliveries that wait belong to the session that is gone: the bus delivers them again. */
-    waiting_free(core->waiting);
-    core->waiting = waiting_new();
+    waiting_lost(core->waiting);
 }
 
-static const struct session_events events = {
+static const struct session_events session_events = {
     .hello = on_hello,
     .welcome = on_welcome,
     .notice = on_notice,
@@ -161,35 +225,35 @@ static void asks_came(void *arg)
 static void clean(struct core *core)
 {
     struct error e;
-    uint64_t now = core_now(core);
-    int cleaned = marks_clean(core->marks, now, CLEAN_MOST, &e);
+    uint64_t now = common_now(&core->common);
+    int cleaned = marks_clean(core->common.marks, now, CLEAN_MOST, &e);
     if (cleaned < 0)
         log_error("marks_not_cleaned", "why=%s", e.text);
     if (cleaned == CLEAN_MOST)
         core->clean_at = 0;
-    if (daykey_destroy_before(core->daykey, clock_day(now - KEEP_DAY_KEYS * DAY_MICROSECONDS), &e) < 0)
+    if (daykey_destroy_before(core->common.daykey, clock_day(now - KEEP_DAY_KEYS * DAY_MICROSECONDS), &e) < 0)
         log_error("day_keys_not_destroyed", "why=%s", e.text);
-    const struct registry *registry = knowledge_registry(core->knowledge);
+    const struct registry *registry = knowledge_registry(core->common.knowledge);
     if (registry != NULL && now > registry_valid_until(registry))
         log_error("registry_past_validity", "version=%llu", (unsigned long long)registry_version(registry));
-    store_check_readers(core->store);
+    store_check_readers(core->common.store);
 }
 
 static void tick(void *arg)
 {
     struct core *core = arg;
     struct error e;
-    uint64_t monotonic = core_monotonic(core);
+    uint64_t monotonic = common_monotonic(&core->common);
     loop_timer_set(core->timer, monotonic + TICK);
-    core_prove(core);
+    common_prove(&core->common);
     catchup_continue(core->catchup);
-    core_fetch_awaited(core);
-    core_escrow(core);
+    waiting_tick(core->waiting);
+    common_escrow(&core->common);
     asking_tick(core->asking);
     answering_tick(core->answering);
     if (monotonic >= core->flush_at) {
         core->flush_at = monotonic + FLUSH_EVERY;
-        if (trail_flush(core->trail, monotonic, &e) != 0)
+        if (trail_flush(core->common.trail, monotonic, &e) != 0)
             log_error("checkpoint_not_stored", "why=%s", e.text);
     }
     if (monotonic >= core->clean_at) {
@@ -219,7 +283,7 @@ static void set_defaults(struct core_options *o)
 /* The codes of the subsystems whose services are configured, each once. */
 static void gather_subsystems(struct core *core)
 {
-    const struct core_options *o = &core->options;
+    const struct core_options *o = &core->common.options;
     core->subsystems = memory_zeroed(o->service_count, sizeof(*core->subsystems));
     core->subsystem_texts = memory_zeroed(o->service_count, sizeof(char *));
     for (size_t i = 0; i < o->service_count; i++) {
@@ -246,77 +310,79 @@ static int open_store(struct core *core, struct error *e)
 {
     struct buffer path = {0};
     struct store_options options = {.map_size = MAP_SIZE, .most_tables = 8, .create = true};
-    if (mkdir(core->options.state, 0700) != 0 && access(core->options.state, F_OK) != 0) {
+    if (mkdir(core->common.options.state, 0700) != 0 && access(core->common.options.state, F_OK) != 0) {
         buffer_free(&path);
-        return error_set(e, ERROR_IO, "cannot make the state folder %s", core->options.state);
+        return error_set(e, ERROR_IO, "cannot make the state folder %s", core->common.options.state);
     }
-    buffer_printf(&path, "%s/store", core->options.state);
+    buffer_printf(&path, "%s/store", core->common.options.state);
     buffer_append(&path, "", 1);
-    core->store = store_open((const char *)path.data, &options, e);
+    core->common.store = store_open((const char *)path.data, &options, e);
     buffer_free(&path);
-    return core->store == NULL ? -1 : 0;
+    return core->common.store == NULL ? -1 : 0;
 }
 
 static int open_state(struct core *core, struct error *e)
 {
-    const struct core_options *o = &core->options;
+    const struct core_options *o = &core->common.options;
     struct daykey_options daykey = {o->state, o->instance, o->member, o->signer};
     if (open_store(core, e) != 0)
         return -1;
-    core->trail = trail_open(core->store, o->state, o->unproven_most, e);
-    if (core->trail == NULL)
+    core->common.trail = trail_open(core->common.store, o->state, o->unproven_most, e);
+    if (core->common.trail == NULL)
         return -1;
-    core->marks = marks_open(core->store, e);
-    if (core->marks == NULL)
+    core->common.marks = marks_open(core->common.store, e);
+    if (core->common.marks == NULL)
         return -1;
-    core->daykey = daykey_open(core->store, &daykey, e);
-    if (core->daykey == NULL)
+    core->common.daykey = daykey_open(core->common.store, &daykey, e);
+    if (core->common.daykey == NULL)
         return -1;
-    core->knowledge = knowledge_open(o->state, o->instance, &o->authority, o->registry_file, o->crl_grace, e);
-    return core->knowledge == NULL ? -1 : 0;
+    core->common.knowledge =
+        knowledge_open(o->state, o->instance, &o->authority, o->registry_file, o->crl_grace, e);
+    return core->common.knowledge == NULL ? -1 : 0;
 }
 
 struct core *core_new(struct loop *loop, void *zmq_context, const struct core_options *options,
                       struct error *e)
 {
     struct core *core = memory_zeroed(1, sizeof(*core));
-    core->loop = loop;
-    core->options = *options;
-    set_defaults(&core->options);
-    atomic_store(&core->trouble, "no link to the bus");
+    core->common.loop = loop;
+    core->common.options = *options;
+    set_defaults(&core->common.options);
+    atomic_store(&core->common.trouble, "no link to the bus");
     if (open_state(core, e) != 0) {
         core_free(core);
         return NULL;
     }
-    core->peers = peers_new();
-    core->waiting = waiting_new();
-    core->catchup = catchup_new(core);
-    core->asking = asking_new(core);
-    core->answering = answering_new(core);
+    core->common.peers = peers_new();
+    core->catchup = catchup_new(&core->common, &catchup_events, core);
+    core->waiting = waiting_new(&core->common, core->catchup);
+    core->asking = asking_new(&core->common, core->waiting);
+    core->answering = answering_new(&core->common, core->waiting);
     gather_subsystems(core);
-    core->asks = queue_new(core->options.most_asks);
+    core->asks = queue_new(core->common.options.most_asks);
     core->asks_source = loop_add_fd(loop, queue_event_fd(core->asks), asks_came, core);
     core->timer = loop_timer_new(loop, tick, core);
     loop_timer_set(core->timer, 0);
-    if (knowledge_registry(core->knowledge) != NULL)
-        atomic_store(&core->registry_version, registry_version(knowledge_registry(core->knowledge)));
+    if (knowledge_registry(core->common.knowledge) != NULL)
+        atomic_store(&core->common.registry_version,
+                     registry_version(knowledge_registry(core->common.knowledge)));
 
     struct session_options session = {
-        .endpoint = core->options.bus_endpoint,
-        .bus_public_key = core->options.bus_public_key,
-        .link_key = &core->options.link_key,
-        .chain = core->options.chain,
+        .endpoint = core->common.options.bus_endpoint,
+        .bus_public_key = core->common.options.bus_public_key,
+        .link_key = &core->common.options.link_key,
+        .chain = core->common.options.chain,
         .subsystems = core->subsystems,
         .subsystem_count = core->subsystem_count,
         .window_messages = 512,
         .window_bytes = 2 * DELIVERY_MOST,
-        .events = events,
+        .events = session_events,
         .arg = core,
     };
-    core->session = session_new(loop, zmq_context, &session);
+    core->common.session = session_new(loop, zmq_context, &session);
     /* An adapter that has found the ledger inconsistent stands still until a person has looked. */
-    if (core_able(core) == REFUSAL_INCONSISTENT)
-        session_end(core->session, REFUSAL_INCONSISTENT, bytes_make(NULL, 0));
+    if (common_able(&core->common) == REFUSAL_INCONSISTENT)
+        session_end(core->common.session, REFUSAL_INCONSISTENT, bytes_make(NULL, 0));
     return core;
 }
 
@@ -324,64 +390,65 @@ void core_free(struct core *core)
 {
     if (core == NULL)
         return;
-    atomic_store(&core->stopping, true);
+    atomic_store(&core->common.stopping, true);
     if (core->asks != NULL) {
         struct ask *ask;
         queue_close(core->asks);
         while ((ask = queue_take(core->asks)) != NULL)
             asking_take(core->asking, ask);
-        loop_remove(core->loop, core->asks_source);
+        loop_remove(core->common.loop, core->asks_source);
         queue_free(core->asks);
     }
     loop_timer_free(core->timer);
     asking_free(core->asking);
     answering_free(core->answering);
     catchup_free(core->catchup);
-    session_free(core->session);
+    session_free(core->common.session);
     waiting_free(core->waiting);
     for (size_t i = 0; i < core->subsystem_count; i++)
         free(core->subsystem_texts[i]);
     free(core->subsystem_texts);
     free(core->subsystems);
-    peers_free(core->peers);
-    knowledge_close(core->knowledge);
-    daykey_close(core->daykey);
-    marks_close(core->marks);
-    trail_close(core->trail);
-    store_close(core->store);
-    link_key_clear(&core->options.link_key);
+    peers_free(core->common.peers);
+    knowledge_close(core->common.knowledge);
+    daykey_close(core->common.daykey);
+    marks_close(core->common.marks);
+    trail_close(core->common.trail);
+    store_close(core->common.store);
+    link_key_clear(&core->common.options.link_key);
     free(core);
 }
 
 bool core_ask(struct core *core, struct ask *ask)
 {
     uint64_t size = ask->body.len;
-    if (atomic_load(&core->stopping))
+    if (atomic_load(&core->common.stopping))
         return false;
     /* Counted before it is put: two threads cannot both take the last place. */
-    uint64_t open = atomic_fetch_add(&core->asks_open, 1), bytes = atomic_fetch_add(&core->ask_bytes, size);
-    if (open < core->options.most_asks && bytes + size <= core->options.most_ask_bytes &&
+    uint64_t open = atomic_fetch_add(&core->common.asks_open, 1),
+             bytes = atomic_fetch_add(&core->common.ask_bytes, size);
+    if (open < core->common.options.most_asks && bytes + size <= core->common.options.most_ask_bytes &&
         queue_put(core->asks, ask))
         return true;
-    atomic_fetch_sub(&core->ask_bytes, size);
-    atomic_fetch_sub(&core->asks_open, 1);
+    atomic_fetch_sub(&core->common.ask_bytes, size);
+    atomic_fetch_sub(&core->common.asks_open, 1);
     return false;
 }
 
 struct registry *core_registry(struct core *core)
 {
-    return knowledge_registry_ref(core->knowledge);
+    return knowledge_registry_ref(core->common.knowledge);
 }
 
 void core_status(struct core *core, struct core_status *out)
 {
-    out->linked = atomic_load(&core->linked);
-    out->trouble = atomic_load(&core->trouble);
-    out->checkpoint_size = atomic_load(&core->checkpoint_size);
-    out->registry_version = atomic_load(&core->registry_version);
-    out->asks_open = atomic_load(&core->asks_open);
-    out->calls_open = atomic_load(&core->calls_open);
-    out->asked = atomic_load(&core->asked);
-    out->answered = atomic_load(&core->answered);
-    out->refused = atomic_load(&core->refused);
+    out->linked = atomic_load(&core->common.linked);
+    out->trouble = atomic_load(&core->common.trouble);
+    out->checkpoint_size = atomic_load(&core->common.checkpoint_size);
+    out->registry_version = atomic_load(&core->common.registry_version);
+    out->asks_open = atomic_load(&core->common.asks_open);
+    out->calls_open = atomic_load(&core->common.calls_open);
+    out->asked = atomic_load(&core->common.asked);
+    out->answered = atomic_load(&core->common.answered);
+    out->refused = atomic_load(&core->common.refused);
 }

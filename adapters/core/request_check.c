@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/heads.h"
-#include "core/inside.h"
+#include "core/common.h"
 #include "registry/decide.h"
 
 #include <stdio.h>
@@ -17,18 +17,18 @@ void request_check_clear(struct request_check *check)
     explicit_bzero(check, sizeof(*check));
 }
 
-static bool is_for_us(const struct core *core, const struct header *h)
+static bool is_for_us(const struct common *common, const struct header *h)
 {
     struct bytes provider = bytes_of_string(h->provider);
-    return strcmp(h->instance, core->options.instance) == 0 &&
+    return strcmp(h->instance, common->options.instance) == 0 &&
            bytes_equal_string(bytes_make(provider.data, identifier_prefix(provider, 3)),
-                              core->options.member);
+                              common->options.member);
 }
 
-static enum refusal check_time(const struct core *core, const struct header *h)
+static enum refusal check_time(const struct common *common, const struct header *h)
 {
-    uint64_t now = core_now(core);
-    if (h->created > now + core->options.clock_skew)
+    uint64_t now = common_now(common);
+    if (h->created > now + common->options.clock_skew)
         return REFUSAL_CREATED_AHEAD;
     if (h->expires < now)
         return REFUSAL_EXPIRED;
@@ -37,7 +37,7 @@ static enum refusal check_time(const struct core *core, const struct header *h)
     return REFUSAL_NONE;
 }
 
-static enum refusal check_grant(const struct core *core, const struct registry *registry,
+static enum refusal check_grant(const struct common *common, const struct registry *registry,
                                 const struct header *h, struct request_check *out)
 {
     char service[IDENTIFIER_MOST + CODE_MOST + 2];
@@ -48,7 +48,7 @@ static enum refusal check_grant(const struct core *core, const struct registry *
                          .operation = bytes_of_string(h->operation),
                          .purpose = bytes_of_string(h->purpose),
                          .legal_basis = bytes_of_string(h->legal_basis),
-                         .now = core_now(core)};
+                         .now = common_now(common)};
     decide(registry, &q, &decision);
     out->service = decision.service;
     out->grant = decision.grant;
@@ -126,13 +126,13 @@ static enum refusal check_opened(const struct delivery *d, struct bytes head, st
     return refusal;
 }
 
-static enum refusal open_and_check(struct core *core, const struct delivery *d, struct request_check *out)
+static enum refusal open_and_check(struct common *common, const struct delivery *d, struct request_check *out)
 {
     struct buffer plaintext = {0};
     struct bytes head, content;
     const char *why = NULL;
     enum refusal refusal = REFUSAL_BAD_SEAL;
-    if (delivery_unseal(d, core->options.sealing_keys, core->options.sealing_key_count, &plaintext, &head,
+    if (delivery_unseal(d, common->options.sealing_keys, common->options.sealing_key_count, &plaintext, &head,
                         &content, &why)) {
         out->call = memory_zeroed(1, sizeof(*out->call));
         refusal = check_opened(d, head, content, out);
@@ -143,22 +143,22 @@ static enum refusal open_and_check(struct core *core, const struct delivery *d, 
     return refusal;
 }
 
-enum refusal request_check(struct core *core, const struct registry *registry, const struct delivery *d,
+enum refusal request_check(struct common *common, const struct registry *registry, const struct delivery *d,
                            struct request_check *out)
 {
     const struct header *h = &d->header;
-    if (h->kind != MESSAGE_REQUEST || !is_for_us(core, h))
+    if (h->kind != MESSAGE_REQUEST || !is_for_us(common, h))
         return REFUSAL_NO_RECEIPT; /* what is for another member is not ours to answer */
-    enum refusal refusal = peers_judge(core->peers, registry, knowledge_trust(core->knowledge), d,
-                                       core_now(core), out->certificate);
+    enum refusal refusal = peers_judge(common->peers, registry, knowledge_trust(common->knowledge), d,
+                                       common_now(common), out->certificate);
     if (refusal != REFUSAL_NONE)
         return refusal;
-    if (!core_claim_seen(core, d))
+    if (!common_claim_seen(common, d))
         return REFUSAL_NO_RECEIPT;
-    refusal = check_time(core, h);
+    refusal = check_time(common, h);
     if (refusal == REFUSAL_NONE && !delivery_seal_good(d))
         refusal = REFUSAL_BAD_SEAL;
     if (refusal == REFUSAL_NONE)
-        refusal = check_grant(core, registry, h, out);
-    return refusal == REFUSAL_NONE ? open_and_check(core, d, out) : refusal;
+        refusal = check_grant(common, registry, h, out);
+    return refusal == REFUSAL_NONE ? open_and_check(common, d, out) : refusal;
 }

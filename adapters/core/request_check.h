@@ -9,7 +9,7 @@
 #include "core/delivery.h"
 #include "registry/registry.h"
 
-struct core;
+struct common;
 
 struct request_check {
     uint8_t certificate[HASH_SIZE]; /* UNKNOWN_CERTIFICATE: whose chain to fetch */
@@ -20,7 +20,7 @@ struct request_check {
     char subject[128];
 };
 /* REFUSAL_NONE, a refusal to be answered, or NO_RECEIPT: not to be answered at all. */
-enum refusal request_check(struct core *core, const struct registry *registry, const struct delivery *d,
+enum refusal request_check(struct common *common, const struct registry *registry, const struct delivery *d,
                            struct request_check *out);
 void request_check_clear(struct request_check *check);
 

@@ -1,34 +1,60 @@
 #include "core/waiting.h"
 
+#include "base/log.h"
+#include "core/catchup.h"
+#include "core/common.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define TIMES_MOST 4 /* how often one delivery may wait */
 
 struct waiting {
+    struct common *common;
+    struct catchup *catchup;
     struct delivery *first, **last;
 };
 
-struct waiting *waiting_new(void)
+struct waiting *waiting_new(struct common *common, struct catchup *catchup)
 {
     struct waiting *w = memory_zeroed(1, sizeof(*w));
+    w->common = common;
+    w->catchup = catchup;
     w->last = &w->first;
     return w;
+}
+
+void waiting_lost(struct waiting *w)
+{
+    while (w->first != NULL) {
+        struct delivery *d = w->first;
+        w->first = d->next;
+        delivery_free(d);
+    }
+    w->last = &w->first;
 }
 
 void waiting_free(struct waiting *w)
 {
     if (w == NULL)
         return;
-    while (w->first != NULL) {
-        struct delivery *d = w->first;
-        w->first = d->next;
-        delivery_free(d);
-    }
+    waiting_lost(w);
     free(w);
 }
 
-bool waiting_add(struct waiting *w, struct delivery *d, enum wait_for what, const uint8_t hash[HASH_SIZE])
+/* --- coming --- */
+
+/* Oldest first, until no more can be fetched now. What is on its way already is not asked for again. */
+static void fetch(struct waiting *w)
+{
+    for (const struct delivery *d = w->first; d != NULL; d = d->next)
+        if (d->waits_for == WAIT_FOR_REGISTRY)
+            catchup_want_registry(w->catchup, d->entry.registry_version, d->entry.registry_hash);
+        else if (!session_fetch(w->common->session, OBJECT_CHAIN_OF, d->awaited))
+            return;
+}
+
+static bool add(struct waiting *w, struct delivery *d, enum wait_for what, const uint8_t hash[HASH_SIZE])
 {
     if (d->waited >= TIMES_MOST)
         return false;
@@ -38,8 +64,21 @@ bool waiting_add(struct waiting *w, struct delivery *d, enum wait_for what, cons
     d->next = NULL;
     *w->last = d;
     w->last = &d->next;
+    fetch(w);
     return true;
 }
+
+bool waiting_for_chain(struct waiting *w, struct delivery *d, const uint8_t certificate[HASH_SIZE])
+{
+    return add(w, d, WAIT_FOR_CHAIN, certificate);
+}
+
+bool waiting_for_registry(struct waiting *w, struct delivery *d)
+{
+    return add(w, d, WAIT_FOR_REGISTRY, d->entry.registry_hash);
+}
+
+/* --- going --- */
 
 struct wish {
     enum wait_for what;
@@ -78,20 +117,19 @@ static struct delivery *take(struct waiting *w, bool (*fits)(const struct delive
     return taken;
 }
 
-struct delivery *waiting_take(struct waiting *w, enum wait_for what, const uint8_t hash[HASH_SIZE])
+struct delivery *waiting_take(struct waiting *w, enum wait_for what, const uint8_t *hash)
 {
     return take(w, is_it, &(struct wish){.what = what, .hash = hash});
 }
 
-struct delivery *waiting_take_expired(struct waiting *w, uint64_t now)
+void waiting_tick(struct waiting *w)
 {
-    return take(w, is_expired, &(struct wish){.now = now});
-}
-
-void waiting_each(const struct waiting *w,
-                  bool (*visit)(void *arg, enum wait_for what, const struct delivery *d), void *arg)
-{
-    for (const struct delivery *d = w->first; d != NULL; d = d->next)
-        if (!visit(arg, (enum wait_for)d->waits_for, d))
-            return;
+    struct delivery *list = take(w, is_expired, &(struct wish){.now = common_now(w->common)});
+    while (list != NULL) {
+        struct delivery *d = list;
+        list = d->next;
+        log_warn("delivery_waited_too_long", "kind=%s", message_kind_name(d->header.kind));
+        common_done_with(w->common, d);
+    }
+    fetch(w);
 }
