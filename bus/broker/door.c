@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define HELLOS_MOST       4 /* of one peer with admit and writer; it repeats what is dropped */
-#define HELLOS_A_SECOND   10
+#define HELLOS_A_SECOND   50
 #define SUBSYSTEMS_MOST   64
 #define CERTIFICATES_MOST 6
 #define SECOND            (1000000ULL)
