@@ -23,6 +23,13 @@ int crypto_error(struct error *e, const char *what)
     return -1;
 }
 
+bool crypto_is_pem(struct bytes text)
+{
+    static const char mark[] = "-----BEGIN ";
+
+    return text.len > 0 && memmem(text.data, text.len, mark, sizeof(mark) - 1) != NULL;
+}
+
 void random_bytes(void *out, size_t len)
 {
     uint8_t *p = out;

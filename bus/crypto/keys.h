@@ -57,6 +57,9 @@ int x25519_public(const uint8_t private_key[32], uint8_t public_key[32], struct 
 /* Cryptographically random bytes; aborts when the system has none. */
 void random_bytes(void *out, size_t len);
 
+/* PEM text, rather than DER? */
+bool crypto_is_pem(struct bytes text);
+
 /* The OpenSSL error queue in words; always drains it. Returns -1. */
 int crypto_error(struct error *e, const char *what);
 

@@ -1,35 +1,26 @@
 #include "crypto/trust.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "crypto/crl_list.h"
 #include "crypto/hash.h"
 #include "crypto/keys.h"
 #include "crypto/signature.h"
 #include "crypto/trust_cache.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
-#define ANCHORS_MOST   ((size_t)256)
-#define CRLS_MOST      ((size_t)256)
-#define ISSUERS_MOST   (ANCHORS_MOST + CHAIN_MOST)
-#define CRL_BYTES_MOST ((size_t)16 << 20)
-#define AUTH_LEVEL     2 /* of OpenSSL: at least 112 bits, so no RSA under 2048 and no SHA-1 */
+#define ANCHORS_MOST ((size_t)256)
+#define ISSUERS_MOST (ANCHORS_MOST + CHAIN_MOST)
+#define AUTH_LEVEL   2 /* of OpenSSL: at least 112 bits, so no RSA under 2048 and no SHA-1 */
 
 struct anchor {
     char *name;
     X509 *certificate;
-};
-
-struct crl {
-    X509_CRL *crl;
-    ASN1_INTEGER *number;
-    struct buffer der;
-    uint8_t hash[HASH_SIZE];
 };
 
 struct trust {
@@ -38,8 +29,7 @@ struct trust {
     atomic_uint_fast64_t judged;
     struct anchor *anchors;
     size_t anchor_count;
-    struct crl *crls; /* by hash, rising */
-    size_t crl_count;
+    struct crl_list *crls;
     uint64_t crl_grace;
     struct trust_cache *cache;
 };
@@ -50,7 +40,7 @@ struct trust *trust_new(void)
 
     atomic_init(&trust->references, 1);
     trust->anchors = memory_zeroed(ANCHORS_MOST, sizeof(*trust->anchors));
-    trust->crls = memory_zeroed(CRLS_MOST, sizeof(*trust->crls));
+    trust->crls = crl_list_new();
     trust->cache = trust_cache_new();
     return trust;
 }
@@ -61,14 +51,6 @@ struct trust *trust_ref(struct trust *trust)
     return trust;
 }
 
-static void crl_clear(struct crl *crl)
-{
-    X509_CRL_free(crl->crl);
-    ASN1_INTEGER_free(crl->number);
-    buffer_free(&crl->der);
-    memset(crl, 0, sizeof(*crl));
-}
-
 void trust_free(struct trust *trust)
 {
     if (trust == NULL || atomic_fetch_sub(&trust->references, 1) != 1)
@@ -77,19 +59,10 @@ void trust_free(struct trust *trust)
         free(trust->anchors[i].name);
         X509_free(trust->anchors[i].certificate);
     }
-    for (size_t i = 0; i < trust->crl_count; i++)
-        crl_clear(&trust->crls[i]);
+    crl_list_free(trust->crls);
     trust_cache_free(trust->cache);
     free(trust->anchors);
-    free(trust->crls);
     free(trust);
-}
-
-static bool is_pem(struct bytes text)
-{
-    static const char mark[] = "-----BEGIN ";
-
-    return text.len > 0 && memmem(text.data, text.len, mark, sizeof(mark) - 1) != NULL;
 }
 
 int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_der, struct error *e)
@@ -98,7 +71,7 @@ int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_
     int result = -1;
 
     BUG_ON(atomic_load(&trust->in_use));
-    chain = is_pem(pem_or_der) ? chain_parse_pem(pem_or_der, e) : chain_parse_der(pem_or_der, e);
+    chain = crypto_is_pem(pem_or_der) ? chain_parse_pem(pem_or_der, e) : chain_parse_der(pem_or_der, e);
     if (chain == NULL)
         return error_prefix(e, "anchor %s: ", name);
     for (size_t i = 0; i < chain_count(chain); i++) {
@@ -123,127 +96,10 @@ out:
     return result;
 }
 
-static X509_CRL *crl_parse(struct bytes text, struct error *e)
-{
-    X509_CRL *crl = NULL;
-
-    if (text.len > CRL_BYTES_MOST) {
-        error_set(e, ERROR_CRYPTO, "a CRL is larger than %zu bytes", CRL_BYTES_MOST);
-        return NULL;
-    }
-    ERR_clear_error();
-    if (is_pem(text)) {
-        BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
-
-        BUG_ON(bio == NULL);
-        crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
-        BIO_free(bio);
-    } else {
-        const uint8_t *at = text.data;
-
-        crl = d2i_X509_CRL(NULL, &at, (long)text.len);
-        if (crl != NULL && at != text.data + text.len) {
-            X509_CRL_free(crl);
-            crl = NULL;
-        }
-    }
-    if (crl == NULL)
-        crypto_error(e, "this is not a CRL");
-    return crl;
-}
-
-/* Whether both are lists of one issuer: its name, and its key where the CRLs name it. */
-static bool same_issuer(X509_CRL *a, X509_CRL *b)
-{
-    AUTHORITY_KEYID *x;
-    AUTHORITY_KEYID *y;
-    bool same;
-
-    if (X509_NAME_cmp(X509_CRL_get_issuer(a), X509_CRL_get_issuer(b)) != 0)
-        return false;
-    x = X509_CRL_get_ext_d2i(a, NID_authority_key_identifier, NULL, NULL);
-    y = X509_CRL_get_ext_d2i(b, NID_authority_key_identifier, NULL, NULL);
-    if (x == NULL || y == NULL || x->keyid == NULL || y->keyid == NULL)
-        same = (x == NULL || x->keyid == NULL) && (y == NULL || y->keyid == NULL);
-    else
-        same = ASN1_OCTET_STRING_cmp(x->keyid, y->keyid) == 0;
-    AUTHORITY_KEYID_free(x);
-    AUTHORITY_KEYID_free(y);
-    return same;
-}
-
-static void crl_remove(struct trust *trust, size_t index)
-{
-    crl_clear(&trust->crls[index]);
-    trust->crl_count--;
-    memmove(&trust->crls[index], &trust->crls[index + 1], (trust->crl_count - index) * sizeof(*trust->crls));
-    memset(&trust->crls[trust->crl_count], 0, sizeof(*trust->crls));
-}
-
-static void crl_insert(struct trust *trust, const struct crl *crl)
-{
-    size_t at = trust->crl_count;
-
-    while (at > 0 && memcmp(trust->crls[at - 1].hash, crl->hash, HASH_SIZE) > 0)
-        at--;
-    memmove(&trust->crls[at + 1], &trust->crls[at], (trust->crl_count - at) * sizeof(*trust->crls));
-    trust->crls[at] = *crl;
-    trust->crl_count++;
-}
-
 int trust_add_crl(struct trust *trust, struct bytes pem_or_der, struct error *e)
 {
-    struct crl fresh = {0};
-    uint8_t *der = NULL;
-    int len;
-
     BUG_ON(atomic_load(&trust->in_use));
-    fresh.crl = crl_parse(pem_or_der, e);
-    if (fresh.crl == NULL)
-        return -1;
-    fresh.number = X509_CRL_get_ext_d2i(fresh.crl, NID_crl_number, NULL, NULL);
-    if (fresh.number == NULL || X509_CRL_get0_nextUpdate(fresh.crl) == NULL) {
-        error_set(e, ERROR_CRYPTO,
-                  "a CRL has no crlNumber or no nextUpdate: without both it cannot be told whether "
-                  "it is the latest");
-        goto fail;
-    }
-    /* Such a list is silent on certificates that are revoked; serving it as a full one would hide them. */
-    if (X509_CRL_get_ext_by_NID(fresh.crl, NID_delta_crl, -1) >= 0 ||
-        X509_CRL_get_ext_by_NID(fresh.crl, NID_issuing_distribution_point, -1) >= 0) {
-        error_set(e, ERROR_CRYPTO, "a CRL is a delta or partial one: the full list is needed");
-        goto fail;
-    }
-    len = i2d_X509_CRL(fresh.crl, &der);
-    if (len <= 0) {
-        crypto_error(e, "cannot encode a CRL");
-        goto fail;
-    }
-    buffer_append(&fresh.der, der, (size_t)len);
-    OPENSSL_free(der);
-    sha256(buffer_bytes(&fresh.der), fresh.hash);
-    ERR_clear_error();
-
-    for (size_t i = 0; i < trust->crl_count; i++) {
-        if (!same_issuer(trust->crls[i].crl, fresh.crl))
-            continue;
-        if (ASN1_INTEGER_cmp(trust->crls[i].number, fresh.number) >= 0) {
-            crl_clear(&fresh);
-            return 0;
-        }
-        crl_remove(trust, i);
-        break;
-    }
-    if (trust->crl_count == CRLS_MOST) {
-        error_set(e, ERROR_CONFIG, "there are more than %zu CRLs", CRLS_MOST);
-        goto fail;
-    }
-    crl_insert(trust, &fresh);
-    return 0;
-fail:
-    ERR_clear_error();
-    crl_clear(&fresh);
-    return -1;
+    return crl_list_add(trust->crls, pem_or_der, e);
 }
 
 void trust_set_crl_grace(struct trust *trust, uint64_t microseconds)
@@ -254,15 +110,21 @@ void trust_set_crl_grace(struct trust *trust, uint64_t microseconds)
 
 size_t trust_crl_hashes(const struct trust *trust, uint8_t (*out)[HASH_SIZE], size_t room)
 {
-    for (size_t i = 0; out != NULL && i < trust->crl_count && i < room; i++)
-        memcpy(out[i], trust->crls[i].hash, HASH_SIZE);
-    return trust->crl_count;
+    const struct crl *crl;
+    size_t count = 0;
+
+    for (; (crl = crl_list_at(trust->crls, count)) != NULL; count++)
+        if (out != NULL && count < room)
+            memcpy(out[count], crl->hash, HASH_SIZE);
+    return count;
 }
 
 struct bytes trust_crl_der(const struct trust *trust, size_t i)
 {
-    BUG_ON(i >= trust->crl_count);
-    return buffer_bytes(&trust->crls[i].der);
+    const struct crl *crl = crl_list_at(trust->crls, i);
+
+    BUG_ON(crl == NULL);
+    return buffer_bytes(&crl->der);
 }
 
 uint64_t trust_judged(const struct trust *trust)
@@ -351,8 +213,10 @@ static enum refusal refusal_of(int code)
  * not. */
 static void gather_crls(struct judgement *j, X509 *issuer)
 {
-    for (size_t i = 0; i < j->trust->crl_count; i++) {
-        X509_CRL *crl = j->trust->crls[i].crl;
+    const struct crl *listed;
+
+    for (size_t i = 0; (listed = crl_list_at(j->trust->crls, i)) != NULL; i++) {
+        X509_CRL *crl = listed->crl;
 
         if (j->used_count == ISSUERS_MOST ||
             X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer)) != 0 ||

@@ -1,0 +1,24 @@
+#ifndef WASL_CRYPTO_CRL_LIST_H
+#define WASL_CRYPTO_CRL_LIST_H
+/* The revocation lists of a trust set: of each issuer the latest, in a stable order. */
+#include "base/bytes.h"
+#include <openssl/x509.h>
+
+struct error;
+struct crl_list;
+
+struct crl {
+    X509_CRL *crl;
+    ASN1_INTEGER *number;
+    struct buffer der;
+    uint8_t hash[HASH_SIZE];
+};
+
+struct crl_list *crl_list_new(void);
+void crl_list_free(struct crl_list *list); /* NULL is harmless */
+/* As trust_add_crl. */
+int crl_list_add(struct crl_list *list, struct bytes pem_or_der, struct error *e);
+/* By SHA-256 of the DER, rising; NULL past the end. */
+const struct crl *crl_list_at(const struct crl_list *list, size_t i);
+
+#endif
