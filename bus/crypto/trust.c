@@ -305,8 +305,8 @@ static enum refusal judge_path(const struct judgement *j, STACK_OF(X509) * path,
     return REFUSAL_NONE;
 }
 
-static enum refusal judge(struct trust *trust, const struct chain *chain, const char *anchor, uint64_t now,
-                          struct trust_verdict *verdict)
+static enum refusal judge_chain(struct trust *trust, const struct chain *chain, const char *anchor,
+                                uint64_t now, struct trust_verdict *verdict)
 {
     struct judgement j = {.trust = trust, .now = now};
     X509_STORE *store = X509_STORE_new();
@@ -440,7 +440,7 @@ enum refusal trust_verify(struct trust *trust, const struct chain *chain, const 
         atomic_fetch_add(&trust->judged, 1);
         if (!has_subject(chain, subject))
             return REFUSAL_CERTIFICATE_UNTRUSTED;
-        refusal = judge(trust, chain, anchor, now, &verdict);
+        refusal = judge_chain(trust, chain, anchor, now, &verdict);
         if (refusal != REFUSAL_NONE)
             return refusal;
         trust_cache_put(trust->cache, id, &verdict);
