@@ -292,7 +292,13 @@ static int open_storage(struct broker *b, struct error *e)
 static int open_snapshot(struct broker *b, struct error *e)
 {
     b->io.snapshot = snapshot_load(b->config, NULL, b->truststore, e);
-    if (b->io.snapshot == NULL || snapshot_accept(b->config, b->io.snapshot, e) < 0)
+    if (b->io.snapshot == NULL) {
+        /* A registry that the authority has not signed is a wrong file: nothing is wrong with the ledger. */
+        if (e->kind == ERROR_INTEGRITY || e->kind == ERROR_CRYPTO)
+            e->kind = ERROR_CONFIG;
+        return -1;
+    }
+    if (snapshot_accept(b->config, b->io.snapshot, e) < 0)
         return -1;
     b->io.box = snapshot_box_new(snapshot_ref(b->io.snapshot));
     warn_unlisted_key(b, snapshot_registry(b->io.snapshot));

@@ -18,7 +18,7 @@ struct options {
 
 static const struct argp_option known[] = {
     {"config", 'c', "FILE", 0, "Configuration (YAML); required", 0},
-    {"check", 'n', NULL, 0, "Check the configuration and exit", 0},
+    {"check", 'n', NULL, 0, "Check configuration and keys, say every fault with its line, and exit", 0},
     {"verbose", 'v', NULL, 0, "Log more", 0},
     {0},
 };
@@ -53,7 +53,8 @@ static const struct argp parser = {
     take_option,
     NULL,
     "The bus: admits, records and passes on the exchanges of an instance's members."
-    "\vExit codes: 0 stopped in good order; 1 disk, socket or memory failed; 2 options or configuration; 3 "
+    "\vExit codes: 0 stopped in good order; 1 disk, socket or memory failed; 2 options, configuration or "
+    "registry; 3 "
     "the ledger is "
     "stopped, damaged or was rolled back; 4 the door let a stranger in.",
     NULL,

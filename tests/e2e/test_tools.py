@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from helpers import BENEFICIARY, CLIENT, MEN, MI, PERSON, ask_identity, child_of
 from sandbox.cluster import BUILD, tool
@@ -245,7 +246,47 @@ def test_a_folder_that_is_no_ledger_is_not_called_good(country, tmp_path):
     assert result.returncode == 1 and "GOOD" not in result.stdout and "no checkpoint" in result.stderr
 
 
-# --- two daemons on one folder ---
+# --- daemons that cannot start ---
+
+def bus_says(s, folder, *words, **changed):
+    """(exit code, words) of a bus with a folder and a configuration of its own."""
+    path = folder / "bus.yaml"
+    path.write_text(yaml.safe_dump({**s.bus.config, "state": str(folder / "state"), "audit_socket": str(folder / "audit.sock"),
+                                    "listen": "tcp://127.0.0.1:*", **changed}))
+    result = subprocess.run([BUILD / "bus/broker/wasl-bus", *words, "--config", path], capture_output=True, text=True, timeout=30)
+    return result.returncode, result.stderr
+
+
+def test_a_bus_whose_key_others_may_read_says_so_before_it_starts(country, tmp_path):
+    loose = tmp_path / "link.key"
+    shutil.copy(country.bus.config["link_key"], loose)
+    loose.chmod(0o644)
+    for words in (["--check"], []):
+        code, said = bus_says(country, tmp_path, *words, link_key="link.key")
+        assert code == 2 and f"link_key: {loose} holds a secret" in said and "chmod 600" in said, said
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_bus_takes_no_registry_that_the_authority_has_not_signed(country, tmp_path):
+    code, said = bus_says(country, tmp_path, registry=str(country.folder / "registry.yaml"))
+    assert code == 2 and "this is not a signed registry" in said
+    code, said = bus_says(country, tmp_path, authority={"threshold": 1, "keys": [country.pki.text("bus/ledger.vkey")]})
+    assert code == 2 and "not signed by the authority" in said
+
+
+def test_a_bus_leaves_another_ones_socket_and_other_files_alone(country, tmp_path):
+    code, said = bus_says(country, tmp_path, audit_socket=str(country.bus.socket))
+    assert code == 2 and "another process serves this socket" in said and country.bus.get("/checkpoint")[0] == 200
+    (tmp_path / "file").write_text("kept")
+    code, said = bus_says(country, tmp_path, audit_socket=str(tmp_path / "file"))
+    assert code == 2 and "is not a socket" in said and (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("tool_words", [["wasl", "registry", "check"], ["wasl", "registry", "show"]], ids=" ".join)
+def test_an_empty_file_is_a_fault_and_not_the_end_of_the_program(tmp_path, tool_words):
+    (tmp_path / "empty.yaml").touch()
+    result = tool(*tool_words, tmp_path / "empty.yaml", check=False)
+    assert result.returncode == 1 and "empty.yaml:1: the file is empty" in result.stderr
 
 def test_a_second_bus_on_the_same_state_is_refused_and_the_first_goes_on(country):
     second = subprocess.run([BUILD / "bus/broker/wasl-bus", "--config", country.bus.folder / "bus.yaml"], capture_output=True,
