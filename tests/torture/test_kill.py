@@ -5,7 +5,7 @@ import time
 
 from helpers import TYPE, exchange_of, ledger, terminals
 from waslpy import tlog
-from witness import Load, compare, echo_registry
+from witness import Comparison, Load, echo_registry
 
 KILLS = int(os.environ.get("WASL_KILLS", "50"))
 
@@ -39,7 +39,7 @@ def test_a_message_that_left_the_bus_is_in_the_ledger_after_any_kill(sandbox):
                     time.sleep(0.02)
                 assert len(load.answered) >= before + 20, "the bus does not come back to work"
         load.stop()
-        count, size = compare(s, load.relay.frames)
+        count, size = Comparison(s, load.relay.frames).compare()
         print(f"{count} messages with receipts compared, {size} entries, {len(load.answered)} answered, {len(load.refused)} refused")
         assert count > KILLS and len(load.answered) >= 20
         entries = ledger(s)

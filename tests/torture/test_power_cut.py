@@ -9,7 +9,7 @@ import time
 import pytest
 
 from sandbox.cluster import Bus
-from witness import Load, compare, echo_registry
+from witness import Comparison, Load, echo_registry
 
 CUTS = int(os.environ.get("WASL_POWER_CUTS", "5"))
 HERE = pathlib.Path(__file__).resolve().parent
@@ -67,6 +67,7 @@ def power_cuts(s, disk, cuts, seed, env=None):
     s.bus.start()
     s.env = None
     load = Load(s, threads=3)
+    comparison = Comparison(s, load.relay.frames)
     try:
         for _ in range(cuts):
             before = len(load.answered)
@@ -80,7 +81,7 @@ def power_cuts(s, disk, cuts, seed, env=None):
             disk.off()
             disk.on()
             s.bus.start()
-            count, size = compare(s, list(load.relay.frames))
+            count, size = comparison.compare()
             print(f"{count} messages that left the bus compared, {size} entries")
             assert count > 30
         load.stop()

@@ -93,17 +93,31 @@ class Roots:
         return out
 
 
-def compare(s, frames):
-    """Everything that left the bus is in the ledger where its receipt says; every checkpoint given out is a prefix of it.
-    Returns (messages compared, size)."""
-    vkey = s.pki.text("bus/ledger.vkey")
-    raw, _checkpoint = raw_entries(s)
-    roots = Roots([tlog.leaf_hash(e) for e in raw])
-    count = 0
-    for entry, proof in receipts(frames):
-        index, checkpoint = tlog.proof_check(proof, entry, vkey)
-        assert checkpoint.size <= len(raw), f"the tree shrank: {checkpoint.size} was signed, {len(raw)} are left"
-        assert raw[index] == entry, f"entry {index} is not what left the bus"
-        assert roots.root(checkpoint.size) == checkpoint.root, f"the checkpoint of {checkpoint.size} is of another tree"
-        count += 1
-    return count, len(raw)
+class Comparison:
+    """Holds everything that left the bus against its ledger, as often as one likes: signatures are checked once."""
+
+    def __init__(self, s, frames):
+        self.s, self.frames, self.done, self.count = s, frames, 0, 0
+        self.entries, self.checkpoints = {}, set()
+
+    def take(self):
+        new = self.frames[self.done:]
+        self.done += len(new)
+        for entry, proof in receipts(new):
+            index, checkpoint = tlog.proof_check(proof, entry, self.s.pki.text("bus/ledger.vkey"))
+            assert self.entries.setdefault(index, entry) == entry, f"two different entries left the bus as {index}"
+            self.checkpoints.add((checkpoint.size, checkpoint.root))
+            self.count += 1
+
+    def compare(self):
+        """Everything is in the ledger where its receipt says; every checkpoint given out is a prefix of it.
+        Returns (messages compared, size)."""
+        self.take()
+        raw, _checkpoint = raw_entries(self.s)
+        roots = Roots([tlog.leaf_hash(e) for e in raw])
+        for size, root in self.checkpoints:
+            assert size <= len(raw), f"the tree shrank: {size} was signed, {len(raw)} are left"
+            assert roots.root(size) == root, f"the checkpoint of {size} is of another tree"
+        for index, entry in self.entries.items():
+            assert raw[index] == entry, f"entry {index} is not what left the bus"
+        return self.count, len(raw)
