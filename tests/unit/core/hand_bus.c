@@ -404,8 +404,7 @@ static void take_fetch(struct hand_bus *bus, int member, const Wasl__V1__Fetch *
     bus->fetches++;
     find_object(bus, f, &object);
     if (bus->hold_chains && f->kind == WASL__V1__OBJECT_REF__CHAIN_OF && object.len > 0) {
-        assert_true(bus->held_chain_count < 8);
-        memcpy(bus->held_chains[bus->held_chain_count++], f->hash.data, HASH_SIZE);
+        memcpy(bus->held_chain, f->hash.data, HASH_SIZE);
         buffer_free(&object);
         return;
     }
@@ -419,16 +418,13 @@ static void take_fetch(struct hand_bus *bus, int member, const Wasl__V1__Fetch *
     buffer_free(&object);
 }
 
-void hand_bus_give_chains(struct hand_bus *bus, int member)
+void hand_bus_give_chain(struct hand_bus *bus, int member)
 {
+    Wasl__V1__Fetch f = WASL__V1__FETCH__INIT;
     bus->hold_chains = false;
-    for (size_t i = 0; i < bus->held_chain_count; i++) {
-        Wasl__V1__Fetch f = WASL__V1__FETCH__INIT;
-        f.kind = WASL__V1__OBJECT_REF__CHAIN_OF;
-        f.hash = strict_field(bytes_make(bus->held_chains[i], HASH_SIZE));
-        take_fetch(bus, member, &f);
-    }
-    bus->held_chain_count = 0;
+    f.kind = WASL__V1__OBJECT_REF__CHAIN_OF;
+    f.hash = strict_field(bytes_make(bus->held_chain, HASH_SIZE));
+    take_fetch(bus, member, &f);
 }
 
 static const ProtobufCMessageDescriptor *descriptor_of(unsigned verb)

@@ -56,12 +56,11 @@ struct hand_bus {
     bool hold_responses;              /* admitted, but neither receipt nor delivery */
     bool hold_keys;                   /* SUBJECT_KEYs get no receipt */
     bool no_proofs;                   /* PROVE is answered with no hashes */
-    bool hold_chains;                 /* the chains of members are not given until hand_bus_give_chains */
+    bool hold_chains;                 /* the chains of members are not given until hand_bus_give_chain */
     /* what it counted */
     unsigned hellos, proves, byes, fetches, pongs;
     unsigned last_bye[MEMBERS];
-    uint8_t held_chains[8][HASH_SIZE];
-    size_t held_chain_count;
+    uint8_t held_chain[HASH_SIZE]; /* the last of them */
 };
 
 void hand_bus_open(struct hand_bus *bus, struct loop *loop, void *zmq_context);
@@ -95,8 +94,8 @@ unsigned hand_bus_count(const struct hand_bus *bus, int member, enum message_kin
 void hand_bus_fork(struct hand_bus *bus);
 /* REFUSED with an entry. */
 void hand_bus_refuse(struct hand_bus *bus, struct hand_message *message, enum refusal reason);
-/* What hold_chains has held back, to `member`. */
-void hand_bus_give_chains(struct hand_bus *bus, int member);
+/* The last one that hold_chains has held back, to `member`. */
+void hand_bus_give_chain(struct hand_bus *bus, int member);
 void hand_bus_notice(struct hand_bus *bus, int member);
 void hand_bus_ping(struct hand_bus *bus, int member);
 /* Forgets the sessions and says BYE. */
