@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/store.h"
 #include "connectors/connectors.h"
 #include "core/core.h"
 #include "daemon/config.h"
@@ -268,6 +269,7 @@ int main(int argc, char **argv)
     /* Bodies pass through this memory: no core file of it. */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     umask(077);
+    store_say_lost_pages(EXIT_IO);
 
     adapter.config = config_load(options.config, &faults);
     if (adapter.config != NULL)

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "error.h"
 
@@ -25,6 +27,27 @@ struct store_txn {
 /* LMDB loses its file locks when one process opens an environment twice, so we keep count of what is open. */
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct store *open_stores;
+
+static int lost_page_exit_code;
+
+static void on_lost_page(int signal)
+{
+    static const char words[] =
+        "a page of a store in the state folder is not on the disk: a file was cut off, or the disk fails. "
+        "Keep the folder as it is, check the disk, and restore the newest copy\n";
+    (void)signal;
+    if (write(STDERR_FILENO, words, sizeof words - 1) < 0) {
+        /* Nobody listens; the exit code still says it. */
+    }
+    _exit(lost_page_exit_code);
+}
+
+void store_say_lost_pages(int exit_code)
+{
+    lost_page_exit_code = exit_code;
+    struct sigaction action = {.sa_handler = on_lost_page};
+    sigaction(SIGBUS, &action, NULL);
+}
 
 int store_error(struct error *e, int code, const char *what)
 {

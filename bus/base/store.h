@@ -20,6 +20,11 @@ struct store_options {
     bool no_sync;          /* only for scratch data in tests and caches that can be rebuilt */
 };
 
+/* From now on a page of a store that the disk no longer has (a file that was cut off, a failing disk) ends
+ * the process with this exit code and with words, not by SIGBUS without any. Called once, by a daemon's main.
+ */
+void store_say_lost_pages(int exit_code);
+
 /* Opens the folder (mode 0700). Errors: ERROR_IO, ERROR_NOT_FOUND, ERROR_CONFIG (opened twice in this
  * process). */
 struct store *store_open(const char *folder, const struct store_options *options, struct error *e);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/store.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
     struct options options = {0};
     argp_err_exit_status = BROKER_USAGE;
     argp_parse(&parser, argc, argv, 0, NULL, &options);
+    store_say_lost_pages(BROKER_INTEGRITY);
     log_open("wasl-bus", options.verbose ? LOG_DEBUG_ : LOG_INFO_);
 
     struct error e = {0};

@@ -282,6 +282,24 @@ def test_a_bus_leaves_another_ones_socket_and_other_files_alone(country, tmp_pat
     assert code == 2 and "is not a socket" in said and (tmp_path / "file").read_text() == "kept"
 
 
+def test_a_bus_whose_ledger_was_cut_off_says_so_and_changes_nothing(sandbox):
+    s = sandbox()
+    s.start_bus()
+    s.add_adapter(MEN, ["enrolment"]).start(s.bus)
+    s.adapters[MEN].process.stop()
+    s.bus.process.stop()
+    for name in ("ledger", "vault"):
+        data = next((s.bus.state / name).rglob("data.mdb"))
+        whole = data.read_bytes()
+        data.write_bytes(whole[:len(whole) // 2])
+        s.bus.process.start()
+        assert s.bus.process.wait(30) == 3, name
+        assert "a file was cut off" in s.bus.process.tail(3)
+        assert data.read_bytes() == whole[:len(whole) // 2]
+        data.write_bytes(whole)
+    s.bus.start()  # the control: whole again, it runs
+
+
 @pytest.mark.parametrize("tool_words", [["wasl", "registry", "check"], ["wasl", "registry", "show"]], ids=" ".join)
 def test_an_empty_file_is_a_fault_and_not_the_end_of_the_program(tmp_path, tool_words):
     (tmp_path / "empty.yaml").touch()
