@@ -204,10 +204,11 @@ class Sandbox:
         self.postgres.create("social", schema.read_text(encoding="utf-8") + copy("household", self.country.social_rows()))
 
     def services(self, name, **databases):
-        """Services of adapters/systems/NAME/adapter.yaml with their connections filled in."""
+        """Services of adapters/systems/NAME/adapter.yaml with their connections filled in, each under the role that the
+        system's schema makes for its adapter."""
         text = (registry.SYSTEMS / name / "adapter.yaml").read_text(encoding="utf-8")
         for key, database in databases.items():
-            text = text.replace(f"@{key.upper()}@", self.postgres.conninfo(database))
+            text = text.replace(f"@{key.upper()}@", self.postgres.conninfo(database, f"wasl_{database}"))
         return yaml.safe_load(text)
 
     def start_bus(self, **limits):

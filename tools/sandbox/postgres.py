@@ -67,8 +67,8 @@ class Postgres:
             except (FileNotFoundError, ProcessLookupError):
                 pass
 
-    def conninfo(self, database):
-        return f"host={self.folder} port={self.port} user=postgres dbname={database}"
+    def conninfo(self, database, user="postgres"):
+        return f"host={self.folder} port={self.port} user={user} dbname={database}"
 
     def psql(self, database, sql, *, tuples=False):
         """Runs SQL given as text on standard input; returns its output."""

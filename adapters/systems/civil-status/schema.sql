@@ -19,3 +19,11 @@ CREATE TABLE attestation (
     issued_to   text NOT NULL,
     issued_at   timestamptz NOT NULL DEFAULT now()
 );
+
+-- What the adapter's role may do, and what PostgreSQL's log may not say of it (adapters/connectors/README.md).
+CREATE ROLE wasl_civil LOGIN;
+ALTER ROLE wasl_civil SET log_parameter_max_length = 0;
+ALTER ROLE wasl_civil SET log_parameter_max_length_on_error = 0;
+ALTER ROLE wasl_civil SET log_error_verbosity = terse;
+GRANT SELECT ON person TO wasl_civil;
+GRANT SELECT, INSERT ON attestation TO wasl_civil;

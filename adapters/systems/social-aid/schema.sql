@@ -7,3 +7,10 @@ CREATE TABLE household (
     score       integer NOT NULL,
     disability  boolean NOT NULL
 );
+
+-- The adapter's role cannot even read score and disability; PostgreSQL's log says no data of it.
+CREATE ROLE wasl_social LOGIN;
+ALTER ROLE wasl_social SET log_parameter_max_length = 0;
+ALTER ROLE wasl_social SET log_parameter_max_length_on_error = 0;
+ALTER ROLE wasl_social SET log_error_verbosity = terse;
+GRANT SELECT (social_id, status, valid_until) ON household TO wasl_social;
