@@ -16,9 +16,8 @@
 #include <string.h>
 
 #define BUCKETS       1024
-#define CALLS_MOST    1024 /* with connectors at once */
-#define ANSWERS_MOST  4096 /* in any state */
-#define LIFETIME_MOST (120 * MICROSECONDS)
+#define CALLS_MOST    1024                /* with connectors at once */
+#define ANSWERS_MOST  4096                /* in any state */
 #define AFTER_REQUEST (30 * MICROSECONDS) /* how much longer than its request a response lives */
 
 enum state {

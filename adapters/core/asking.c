@@ -13,11 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS       1024
-#define LIFETIME_MOST (120 * MICROSECONDS)
-#define GRACE         (5 * MICROSECONDS) /* after `expires` the bus has still to say that time is over */
-#define RECORDS_MOST  256                /* REFUSAL messages without a receipt */
-#define RECORD_LIFE   (120 * MICROSECONDS)
+#define BUCKETS      1024
+#define GRACE        (5 * MICROSECONDS) /* after `expires` the bus has still to say that time is over */
+#define RECORDS_MOST 256                /* REFUSAL messages without a receipt */
+#define RECORD_LIFE  (120 * MICROSECONDS)
 
 /* An ask under way. */
 struct exchange {
@@ -414,10 +413,9 @@ static enum refusal check_response(struct common *common, const struct exchange 
                           knowledge_trust(common->knowledge), d, now, certificate);
     if (refusal != REFUSAL_NONE)
         return refusal;
-    if (d->header.created > now + common->options.clock_skew)
-        return REFUSAL_CREATED_AHEAD;
-    if (d->header.expires < now)
-        return REFUSAL_EXPIRED;
+    refusal = header_check_time(&d->header, now, common->options.clock_skew);
+    if (refusal != REFUSAL_NONE)
+        return refusal;
     if (!delivery_seal_good(d))
         return REFUSAL_BAD_SEAL;
     return common_claim_seen(common, d) ? REFUSAL_NONE : REFUSAL_INCONSISTENT;

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIFETIME_MOST (120 * MICROSECONDS)
-
 void request_check_clear(struct request_check *check)
 {
     call_free(check->call);
@@ -25,30 +23,13 @@ static bool is_for_us(const struct common *common, const struct header *h)
                               common->options.member);
 }
 
-static enum refusal check_time(const struct common *common, const struct header *h)
-{
-    uint64_t now = common_now(common);
-    if (h->created > now + common->options.clock_skew)
-        return REFUSAL_CREATED_AHEAD;
-    if (h->expires < now)
-        return REFUSAL_EXPIRED;
-    if (h->expires < h->created || h->expires - h->created > LIFETIME_MOST)
-        return REFUSAL_LIFETIME_TOO_LONG;
-    return REFUSAL_NONE;
-}
-
 static enum refusal check_grant(const struct common *common, const struct registry *registry,
                                 const struct header *h, struct request_check *out)
 {
     char service[IDENTIFIER_MOST + CODE_MOST + 2];
     struct decision decision;
-    header_service_id(h, service);
-    struct question q = {.consumer = bytes_of_string(h->consumer),
-                         .service = bytes_of_string(service),
-                         .operation = bytes_of_string(h->operation),
-                         .purpose = bytes_of_string(h->purpose),
-                         .legal_basis = bytes_of_string(h->legal_basis),
-                         .now = common_now(common)};
+    struct question q;
+    header_question(h, common_now(common), service, &q);
     decide(registry, &q, &decision);
     out->service = decision.service;
     out->grant = decision.grant;
@@ -155,7 +136,7 @@ enum refusal request_check(struct common *common, const struct registry *registr
         return refusal;
     if (!common_claim_seen(common, d))
         return REFUSAL_NO_RECEIPT;
-    refusal = check_time(common, h);
+    refusal = header_check_time(h, common_now(common), common->options.clock_skew);
     if (refusal == REFUSAL_NONE && !delivery_seal_good(d))
         refusal = REFUSAL_BAD_SEAL;
     if (refusal == REFUSAL_NONE)

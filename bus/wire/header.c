@@ -265,9 +265,9 @@ enum refusal header_check_time(const struct header *header, uint64_t now, uint64
 {
     if (header->created > now && header->created - now > skew)
         return REFUSAL_CREATED_AHEAD;
-    if (now > header->expires)
+    if (now > header->expires || header->expires < header->created)
         return REFUSAL_EXPIRED;
-    if (header->expires > header->created && header->expires - header->created > LIFETIME_MOST)
+    if (header->expires - header->created > LIFETIME_MOST)
         return REFUSAL_LIFETIME_TOO_LONG;
     return REFUSAL_NONE;
 }

@@ -346,6 +346,8 @@ static void the_time_of_a_message_is_judged_to_the_microsecond(void **state)
     assert_int_equal(header_check_time(&h, now, skew), REFUSAL_NONE);
     h.expires = now - 1;
     assert_int_equal(header_check_time(&h, now, skew), REFUSAL_EXPIRED);
+    h.created = now + 2, h.expires = now + 1; /* over before it began, within the skew */
+    assert_int_equal(header_check_time(&h, now, skew), REFUSAL_EXPIRED);
     h.created = now, h.expires = now + LIFETIME_MOST;
     assert_int_equal(header_check_time(&h, now, skew), REFUSAL_NONE);
     h.expires++;
