@@ -324,7 +324,8 @@ static int open_store(struct core *core, struct error *e)
 static int open_state(struct core *core, struct error *e)
 {
     const struct core_options *o = &core->common.options;
-    struct daykey_options daykey = {o->state, o->instance, o->member, o->signer};
+    struct daykey_options daykey = {o->subject_keys, o->instance, o->member, o->signer};
+    struct buffer path = {0};
     if (open_store(core, e) != 0)
         return -1;
     core->common.trail = trail_open(core->common.store, o->state, o->unproven_most, e);
@@ -333,7 +334,13 @@ static int open_state(struct core *core, struct error *e)
     core->common.marks = marks_open(core->common.store, e);
     if (core->common.marks == NULL)
         return -1;
+    if (daykey.path == NULL) {
+        buffer_printf(&path, "%s/daykeys", o->state);
+        buffer_append(&path, "", 1);
+        daykey.path = (const char *)path.data;
+    }
     core->common.daykey = daykey_open(core->common.store, &daykey, e);
+    buffer_free(&path);
     if (core->common.daykey == NULL)
         return -1;
     core->common.knowledge =

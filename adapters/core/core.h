@@ -27,6 +27,7 @@ struct core_options {
     const char *bus_endpoint;
     uint8_t bus_public_key[32];
     struct link_key link_key;
+    const char *subject_keys;               /* key file of the day keys; NULL: <state>/daykeys */
     const struct sealing_key *sealing_keys; /* present and past */
     size_t sealing_key_count;
     struct signer *signer;

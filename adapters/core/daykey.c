@@ -135,11 +135,7 @@ struct daykey *daykey_open(struct store *store, const struct daykey_options *opt
     struct daykey *dk = memory_zeroed(1, sizeof(*dk));
     dk->store = store;
     dk->options = *options;
-    struct buffer path = {0};
-    buffer_printf(&path, "%s/daykeys", options->folder);
-    buffer_append(&path, "", 1);
-    dk->file = keyfile_open((const char *)path.data, true, e);
-    buffer_free(&path);
+    dk->file = keyfile_open(options->path, true, e);
     if (dk->file == NULL || store_table(store, "daykeys", &dk->table, e) != 0) {
         daykey_close(dk);
         return NULL;

@@ -19,7 +19,8 @@ enum daykey_status {
 };
 
 struct daykey_options {
-    const char *folder;
+    const char
+        *path; /* of the key file (base/keyfile.h), made where there is none; read by daykey_open only */
     const char *instance, *member;
     struct signer *signer;
 };

@@ -81,6 +81,7 @@ static void judge_identity(struct judge *j)
     c->signing_key = file_path(j, f->keys.signing);
     c->chain = file_path(j, f->keys.chain);
     c->link_key = file_path(j, f->keys.link);
+    c->subject_keys = f->keys.subject != NULL ? file_path(j, f->keys.subject) : NULL;
     const char **sealing = keep_zeroed(c, f->keys.sealing_count, sizeof *sealing);
     for (unsigned i = 0; i < f->keys.sealing_count; i++)
         sealing[i] = file_path(j, f->keys.sealing[i]);

@@ -20,6 +20,7 @@ struct config {
     const char *bus_endpoint;
     uint8_t bus_public_key[32];
     const char *signing_key, *chain, *link_key;
+    const char *subject_keys; /* NULL: in the state folder */
     const char *const *sealing_keys;
     size_t sealing_key_count;
     struct registry_authority authority;

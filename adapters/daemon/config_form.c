@@ -17,6 +17,7 @@ static const cyaml_schema_field_t keys_fields[] = {
     CYAML_FIELD_STRING_PTR("signing", TEXT, struct form_keys, signing, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("chain", TEXT, struct form_keys, chain, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("link", TEXT, struct form_keys, link, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("subject", PERHAPS, struct form_keys, subject, 1, TEXT_MOST),
     CYAML_FIELD_SEQUENCE("sealing", LIST, struct form_keys, sealing, &text_entry, 1, 64),
     CYAML_FIELD_END,
 };

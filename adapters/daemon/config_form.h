@@ -10,6 +10,7 @@ struct form_bus {
 };
 struct form_keys {
     char *signing, *chain, *link;
+    char *subject;
     char **sealing;
     unsigned sealing_count;
 };

@@ -151,6 +151,7 @@ static int open_core(struct adapter *a, struct error *e)
         .state = c->state,
         .bus_endpoint = c->bus_endpoint,
         .link_key = a->identity->link_key,
+        .subject_keys = a->config->subject_keys,
         .sealing_keys = a->identity->sealing_keys,
         .sealing_key_count = a->identity->sealing_key_count,
         .signer = a->identity->signer,

@@ -49,7 +49,7 @@ def test_a_members_chain_verifies_with_stock_openssl_and_both_crls(pki):
 def test_every_file_of_the_layout_is_there_and_nothing_else(pki):
     found = {str(p.relative_to(pki)) for p in pki.rglob("*") if p.is_file() and "db" not in p.parts}
     member = ("signing.key.pem", "chain.pem", "subject.txt", "sealing.key", "sealing.pub", "link.key", "link.pub",
-              "witness.key", "witness.vkey")
+              "witness.key", "witness.vkey", "subject.keys")
     expected = {f"ca/{ca}.{kind}.pem" for ca in ("root", "issuing") for kind in ("crt", "key", "crl")}
     expected |= {f"members/{m}/{f}" for m in ("TN-GOV-MI", "TN-GOV-MEN") for f in member}
     expected |= {f"bus/{f}" for f in ("link.key", "link.pub", "ledger.key", "ledger.vkey")}

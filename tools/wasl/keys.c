@@ -240,6 +240,8 @@ static void show_file(struct folder *folder, const char *name)
         show_sealing(folder, name, text_path);
     else if (begins(text, "wasl-link-key/"))
         show_link(folder, name, text_path);
+    else if (begins(text, "wasl-keyfile/"))
+        heading(folder, name, "subject day keys (key file), private");
     else if (begins(text, "PRIVATE+KEY+"))
         show_note(folder, name, text_path);
     else if (holds(text, "PRIVATE KEY-----"))

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/keyfile.h"
 #include "crypto/keys.h"
 #include "registry/identifier.h"
 #include "tlog/note.h"
@@ -16,8 +17,17 @@
 #include <unistd.h>
 
 static const char *const files[] = {
-    "signing.key.pem", "request.csr", "sealing.key",  "sealing.pub", "link.key",
-    "link.pub",        "witness.key", "witness.vkey", "subject.txt", "registry-fragment.yaml",
+    "signing.key.pem",
+    "request.csr",
+    "sealing.key",
+    "sealing.pub",
+    "link.key",
+    "link.pub",
+    "witness.key",
+    "witness.vkey",
+    "subject.txt",
+    "subject.keys",
+    "registry-fragment.yaml",
 };
 
 /* "<folder>/<name>"; the caller's buffer is used for one path at a time. */
@@ -111,6 +121,14 @@ static int make_sealing(const char *folder, struct buffer *path, struct buffer *
     }
     sealing_key_clear(&key);
     return result;
+}
+
+/* Still without any: the adapter makes one each day. */
+static int make_subject_keys(const char *folder, struct buffer *path, struct error *e)
+{
+    struct keyfile *file = keyfile_open(path_in(path, folder, "subject.keys"), true, e);
+    keyfile_close(file);
+    return file == NULL ? -1 : 0;
 }
 
 static int make_link(const char *folder, struct buffer *path, struct buffer *public, struct error *e)
@@ -216,6 +234,7 @@ static int fill(const struct member_init *init, const X509_NAME *name, const cha
     if (distinguished_name_format(name, &subject, e) != 0 ||
         make_signing(init, name, folder, &path, e) != 0 ||
         make_sealing(folder, &path, &keys.sealing, e) != 0 || make_link(folder, &path, &keys.link, e) != 0 ||
+        make_subject_keys(folder, &path, e) != 0 ||
         make_witness(init->member, folder, &path, &keys.witness, e) != 0 ||
         write_line(&path, folder, "subject.txt", &subject, e) != 0)
         goto out;

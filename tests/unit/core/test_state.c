@@ -108,7 +108,9 @@ static void marks_go_long_after_their_time_and_not_before(void **state)
 static struct daykey *open_keys(struct fixture *f)
 {
     struct error e;
-    struct daykey_options options = {f->folder, "TN", "TN/GOV/MEN", country()->signer[MEN]};
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/daykeys", f->folder);
+    struct daykey_options options = {path, "TN", "TN/GOV/MEN", country()->signer[MEN]};
     struct daykey *keys = daykey_open(f->store, &options, &e);
     if (keys == NULL)
         fail_msg("%s", e.text);
