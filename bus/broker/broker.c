@@ -269,6 +269,32 @@ static void warn_unlisted_key(const struct broker *b, const struct registry *reg
     buffer_free(&own);
 }
 
+/* A ledger file that was removed or emptied must not look like a new ledger: what was begun is remembered
+ * beside it. */
+static int check_begun(const struct broker *b, struct error *e)
+{
+    char *path = state_path(b->config, "ledger.begun");
+    int result = 0;
+    if (ledger_size(b->ledger) == 0 && access(path, F_OK) == 0)
+        result = error_set(
+            e, ERROR_INTEGRITY,
+            "the ledger in %s is empty, and it was not (%s): its file was removed or emptied. Put back "
+            "the newest copy; a new ledger needs a new key and a state folder of its own",
+            b->config->state, path);
+    free(path);
+    return result;
+}
+
+static int remember_begun(const struct broker *b, struct error *e)
+{
+    char *path = state_path(b->config, "ledger.begun");
+    int result = 0;
+    if (access(path, F_OK) != 0)
+        result = file_write_atomically(path, bytes_of_string(b->ledger_key.verifier.name), 0600, e);
+    free(path);
+    return result;
+}
+
 static int open_storage(struct broker *b, struct error *e)
 {
     char *trust = state_path(b->config, "trust"), *ledger = state_path(b->config, "ledger"),
@@ -279,7 +305,7 @@ static int open_storage(struct broker *b, struct error *e)
     b->truststore = truststore_open(trust, e);
     if (b->truststore != NULL)
         b->ledger = ledger_open(&options, e);
-    if (b->ledger != NULL)
+    if (b->ledger != NULL && check_begun(b, e) == 0)
         b->vault = vault_open(vault, (size_t)b->config->limits.vault_bytes, e);
     if (b->vault != NULL)
         result = 0;
@@ -302,6 +328,10 @@ static int open_snapshot(struct broker *b, struct error *e)
         return -1;
     b->io.box = snapshot_box_new(snapshot_ref(b->io.snapshot));
     warn_unlisted_key(b, snapshot_registry(b->io.snapshot));
+    if (snapshot_crl_count(b->io.snapshot) == 0)
+        log_error("no_crl", "effect=%s",
+                  "every certificate is refused as revocation_unknown: put the authorities' CRLs "
+                  "into the folder of crls and send SIGHUP");
     return 0;
 }
 
@@ -335,7 +365,7 @@ static int start_threads(struct broker *b, struct error *e)
         .refusals_per_second = (unsigned)limits->refusals_per_second,
     };
     b->writer = writer_start(&writing, b->io.snapshot, e);
-    if (b->writer == NULL)
+    if (b->writer == NULL || remember_begun(b, e) != 0)
         return -1;
     const struct admit_options admitting = {
         .pipeline = b->io.pipeline,

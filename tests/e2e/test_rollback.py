@@ -48,3 +48,18 @@ def test_an_adapters_own_word_does_not_stop_the_bus(sandbox):
     men.checkpoint = b""
     assert men.hello().name == "WELCOME" and s.bus.process.running
     men.close()
+
+
+def test_a_ledger_that_was_removed_or_emptied_is_not_taken_for_a_new_one(sandbox):
+    s = sandbox()
+    s.start_bus()
+    s.bus.process.stop()
+    (data,) = s.bus.state.rglob("segments/*/data.mdb")
+    kept = data.read_bytes()
+    for damage in (lambda: data.write_bytes(b""), data.unlink):
+        damage()
+        s.bus.process.start()
+        assert s.bus.process.wait(30) == 3
+        assert "removed or emptied" in s.bus.process.tail(3)
+    data.write_bytes(kept)
+    s.bus.start()
