@@ -120,8 +120,16 @@ static void tick(void *arg)
             connect_bus(s);
         return;
     case SESSION_HELLO:
-        if (now - s->hello_sent >= HELLO_AGAIN)
-            say_hello(s);
+        if (now - s->hello_sent < HELLO_AGAIN)
+            return;
+        /* libzmq says nothing of a refused key or a name that does not resolve: a person must hear it from
+         * us. */
+        if (++s->unanswered == SILENCE_FIRST || s->unanswered % SILENCE_AGAIN == 0)
+            log_warn(
+                "bus_silent", "endpoint=%s seconds=%llu check=%s", s->options.endpoint,
+                (unsigned long long)(s->unanswered * HELLO_AGAIN / MICROSECONDS),
+                "is the bus running there, is bus.public_key its key, and is our link key in its registry?");
+        say_hello(s);
         return;
     case SESSION_ENDED:
         return;

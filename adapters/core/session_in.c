@@ -118,6 +118,7 @@ static void take_welcome(struct session *s, const Wasl__V1__Welcome *m)
         return;
     }
     s->state = SESSION_WELCOMED;
+    s->unanswered = 0;
     s->may_send_messages = m->credit_messages;
     s->may_send_bytes = m->credit_bytes;
     log_info("session_welcomed", "software=%.*s registry=%" PRIu64,

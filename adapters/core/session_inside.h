@@ -11,6 +11,8 @@
 
 #define TICK           (200 * 1000u)
 #define HELLO_AGAIN    (2 * MICROSECONDS)
+#define SILENCE_FIRST  2   /* HELLOs without an answer before a person is told */
+#define SILENCE_AGAIN  150 /* and how often again: every five minutes */
 #define PING_AFTER     (5 * MICROSECONDS)
 #define DEAD_AFTER     (15 * MICROSECONDS)
 #define BACK_OFF       (MICROSECONDS / 2)
@@ -55,6 +57,7 @@ struct session {
     struct loop_timer *timer;
     uint8_t id[16];
     uint64_t hello_sent, last_sent, last_heard, retry_at, back_off; /* monotonic */
+    unsigned unanswered;                                            /* HELLOs since the last WELCOME */
     bool pinged;
 
     struct control *controls, **controls_end;

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import yaml
-from sandbox.cluster import BUILD, UnixHTTP
+from sandbox.cluster import BUILD, MEN, UnixHTTP
 from sandbox.pki import Pki
 
 MI = "TN/GOV/MI"
@@ -131,3 +131,14 @@ def test_after_a_kill_it_starts_again_over_what_was_left(config, tmp_path):
     os.unlink(state / "listeners")
     with Running(path, state) as adapter:
         assert adapter.end()[0] == 0
+
+
+def test_an_adapter_that_the_bus_does_not_answer_says_where_and_what_to_check(sandbox):
+    s = sandbox()
+    s.start_bus()
+    adapter = s.add_adapter(MEN, ["enrolment"])
+    adapter.config["bus"]["public_key"] = "ab" * 32  # not this bus's
+    adapter.start(s.bus, linked=False)
+    adapter.process.wait_for(lambda: "bus_silent" in adapter.process.text(), timeout=20)
+    assert s.bus.endpoint in adapter.process.text() and "bus.public_key" in adapter.process.text()
+    assert not adapter.status()["linked"]
