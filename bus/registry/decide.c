@@ -121,7 +121,9 @@ static const struct registry_grant *choose(const struct registry_grant *const *g
         return NULL;
     }
     if (expired == NULL) {
-        list_purposes(grants, count, out->operation, false, q->now, choices, sizeof choices);
+        list_purposes(grants, count, out->operation, true, q->now, choices, sizeof choices);
+        if (choices[0] == '\0')
+            list_purposes(grants, count, out->operation, false, q->now, choices, sizeof choices);
         refuse(out, REFUSAL_WRONG_PURPOSE, "A grant exists, but not for this purpose; granted: %s.", choices);
         return NULL;
     }

@@ -86,6 +86,9 @@ def test_without_a_purpose_and_two_fitting_grants_the_choices_are_named(sandbox)
     assert_refused(answer, "purpose_missing", "SCHOOL-ENROLMENT")
     assert "STATISTICS" in answer.json()["message"]
     assert_recorded(s, answer.exchange, "purpose_missing")
+    answer = ask_identity(s, child_of(s.country).iuc, purpose="SCHOOL-AID")
+    assert_refused(answer, "wrong_purpose", "SCHOOL-ENROLMENT")
+    assert "CENSUS" not in answer.json()["message"]  # what has ended is no choice
     answer = ask_identity(s, child_of(s.country).iuc, purpose="SCHOOL-CENSUS-2024")
     assert_refused(answer, "grant_expired")
     assert_recorded(s, answer.exchange, "grant_expired")
