@@ -158,7 +158,7 @@ def test_private_keys_are_private_and_never_overwritten(tmp_path):
     folder, result = new_member(tmp_path)
     assert result.returncode == 0
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    private = {"signing.key.pem", "sealing.key", "link.key", "witness.key"}
+    private = {"signing.key.pem", "sealing.key", "link.key", "witness.key", "subject.keys"}
     for path in folder.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == (0o600 if path.name in private else 0o644), path
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
