@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -11,6 +12,11 @@ sys.path[:0] = [str(TOP / "tools"), str(TOP / "tests/e2e")]
 os.environ.setdefault("WASL_BUILD", str(TOP / "build"))
 
 from fresh import fresh_sandbox  # noqa: E402
+
+
+def pytest_configure():
+    """A run that is told to stop still ends what it started."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to stop", 143))
 
 
 @pytest.fixture(scope="session")
