@@ -9,6 +9,7 @@ import time
 import pytest
 
 from sandbox.cluster import Bus
+from sandbox.process import NotReady
 from witness import Comparison, Load, echo_registry
 
 CUTS = int(os.environ.get("WASL_POWER_CUTS", "5"))
@@ -112,7 +113,7 @@ def test_the_power_cut_test_fails_without_fdatasync(sandbox, disk, tmp_path):
     library = tmp_path / "nosync.so"
     run("gcc", "-shared", "-fPIC", "-o", library, HERE / "nosync.c")
     s = sandbox()
-    with pytest.raises((AssertionError, Exception)) as failure:
+    with pytest.raises((AssertionError, NotReady)) as failure:
         power_cuts(s, disk, 3, 7, env={**os.environ, "LD_PRELOAD": str(library)})
     print(f"lost, as it must be: {str(failure.value)[:300]}")
     text = str(failure.value)
