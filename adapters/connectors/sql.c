@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/queue.h"
-#include "connectors/sqlsession.h"
+#include "connectors/sql_session.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#ifndef WASL_CONNECTORS_SQLPARAMETER_H
-#define WASL_CONNECTORS_SQLPARAMETER_H
+#ifndef WASL_CONNECTORS_SQL_PARAMETER_H
+#define WASL_CONNECTORS_SQL_PARAMETER_H
 /* From a call to the bound parameters of a statement. */
 #include "connectors/connectors.h"
 

@@ -1,8 +1,8 @@
-#include "connectors/sqlparameter.h"
+#include "connectors/sql_parameter.h"
 #include "base/clock.h"
 #include "base/percent.h"
 #include "base/utf8.h"
-#include "connectors/sqltype.h"
+#include "connectors/sql_type.h"
 #include <errno.h>
 #include <float.h>
 #include <jansson.h>

@@ -1,8 +1,8 @@
-#ifndef WASL_CONNECTORS_SQLTYPE_H
-#define WASL_CONNECTORS_SQLTYPE_H
+#ifndef WASL_CONNECTORS_SQL_TYPE_H
+#define WASL_CONNECTORS_SQL_TYPE_H
 /* Object identifiers of PostgreSQL's built-in types (pg_type.dat); they are part of its wire protocol and
  * never change. */
-enum sqltype {
+enum sql_type {
     SQLTYPE_BOOL = 16,
     SQLTYPE_BYTEA = 17,
     SQLTYPE_NAME = 19,

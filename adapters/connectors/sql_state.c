@@ -1,4 +1,4 @@
-#include "connectors/sqlstate.h"
+#include "connectors/sql_state.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -39,17 +39,17 @@ static const struct rule *find(const char *state)
     return &rules[i];
 }
 
-enum refusal sqlstate_refusal(const char *state)
+enum refusal sql_state_refusal(const char *state)
 {
     return find(state)->refusal;
 }
 
-const char *sqlstate_words(const char *state)
+const char *sql_state_words(const char *state)
 {
     return find(state)->words;
 }
 
-bool sqlstate_connection(const char *state)
+bool sql_state_connection(const char *state)
 {
     return find(state)->connection;
 }

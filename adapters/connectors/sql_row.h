@@ -1,5 +1,5 @@
-#ifndef WASL_CONNECTORS_SQLROW_H
-#define WASL_CONNECTORS_SQLROW_H
+#ifndef WASL_CONNECTORS_SQL_ROW_H
+#define WASL_CONNECTORS_SQL_ROW_H
 /*
  * A row as a JSON object, column by column in the order of the statement:
  *   bool                      true, false           int2, int4             number
@@ -12,6 +12,6 @@
 #include <libpq-fe.h>
 
 /* Appends to out. False, with static words in *why, when a value cannot be carried. */
-bool sqlrow_json(const PGresult *result, int row, struct buffer *out, const char **why);
+bool sql_row_json(const PGresult *result, int row, struct buffer *out, const char **why);
 
 #endif

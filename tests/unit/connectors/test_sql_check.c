@@ -1,7 +1,7 @@
 /* Statements and parameters, without a database. */
 #include "base/error.h"
-#include "connectors/sqlparameter.h"
-#include "connectors/sqltype.h"
+#include "connectors/sql_parameter.h"
+#include "connectors/sql_type.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

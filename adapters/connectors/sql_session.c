@@ -1,10 +1,10 @@
-#include "connectors/sqlsession.h"
+#include "connectors/sql_session.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "connectors/sqlparameter.h"
-#include "connectors/sqlrow.h"
-#include "connectors/sqlserverlog.h"
-#include "connectors/sqlstate.h"
+#include "connectors/sql_parameter.h"
+#include "connectors/sql_row.h"
+#include "connectors/sql_serverlog.h"
+#include "connectors/sql_state.h"
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -227,7 +227,7 @@ static bool prepare(struct sql_session *s, size_t i)
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
         const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         snprintf(state, sizeof state, "%s", code != NULL ? code : "");
-        trouble = sqlstate_words(state);
+        trouble = sql_state_words(state);
     }
     PQclear(result);
     if (trouble == NULL && (trouble = describe(s, i)) != NULL) {
@@ -275,7 +275,7 @@ bool sql_session_open(struct sql_session *s)
         return open_failed(s, trouble);
     if (PQsetnonblocking(s->conn, 1) != 0 || !session_settings(s))
         return open_failed(s, "the session's settings were not accepted");
-    sqlserverlog_restrain(s->conn, atomic_load(&s->told->database) != 1 ? s->options->name : NULL);
+    sql_serverlog_restrain(s->conn, atomic_load(&s->told->database) != 1 ? s->options->name : NULL);
     for (size_t i = 0; i < s->options->statement_count; i++)
         prepare(s, i);
     if (PQstatus(s->conn) != CONNECTION_OK)
@@ -320,7 +320,7 @@ static void take_row(struct run *r, const PGresult *result)
     }
     if (!r->statement->one)
         buffer_append_string(out, r->rows == 1 ? "[" : ",");
-    if (!sqlrow_json(result, 0, out, &r->trouble)) {
+    if (!sql_row_json(result, 0, out, &r->trouble)) {
         refuse(r, REFUSAL_PROVIDER_FAILED, r->trouble);
         r->drop = true;
     }
@@ -348,8 +348,8 @@ static void take_result(struct sql_session *s, struct run *r, PGresult *result)
             break;
         }
         snprintf(r->sqlstate, sizeof r->sqlstate, "%s", state);
-        refuse(r, sqlstate_refusal(state), sqlstate_words(state));
-        r->lost = r->lost || sqlstate_connection(state);
+        refuse(r, sql_state_refusal(state), sql_state_words(state));
+        r->lost = r->lost || sql_state_connection(state);
     }
 }
 
@@ -466,7 +466,7 @@ enum sql_outcome sql_session_run(struct sql_session *s, size_t statement, struct
     else
         run_reading(s, &r, &values);
     sql_values_free(&values);
-    if (r.lost && (r.call->reply.refusal == REFUSAL_NONE || sqlstate_connection(r.sqlstate))) {
+    if (r.lost && (r.call->reply.refusal == REFUSAL_NONE || sql_state_connection(r.sqlstate))) {
         buffer_free(&call->reply.body);
         call->reply.refusal = REFUSAL_NONE;
         drop(s);

@@ -1,5 +1,5 @@
-#ifndef WASL_CONNECTORS_SQLSESSION_H
-#define WASL_CONNECTORS_SQLSESSION_H
+#ifndef WASL_CONNECTORS_SQL_SESSION_H
+#define WASL_CONNECTORS_SQL_SESSION_H
 /* One thread's connection to PostgreSQL: opened again after a loss with growing pauses, statements prepared
  * by name, each run bounded in time, rows and bytes. Belongs to one thread. */
 #include "connectors/connectors.h"

@@ -1,6 +1,6 @@
-#include "connectors/sqlrow.h"
+#include "connectors/sql_row.h"
 #include "base/utf8.h"
-#include "connectors/sqltype.h"
+#include "connectors/sql_type.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,7 +184,7 @@ static bool put_array(unsigned type, struct bytes text, struct buffer *out)
     return good;
 }
 
-bool sqlrow_json(const PGresult *result, int row, struct buffer *out, const char **why)
+bool sql_row_json(const PGresult *result, int row, struct buffer *out, const char **why)
 {
     int columns = PQnfields(result);
 

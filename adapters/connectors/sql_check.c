@@ -1,6 +1,6 @@
 #include "connectors/connectors.h"
 #include "base/error.h"
-#include "connectors/sqlparameter.h"
+#include "connectors/sql_parameter.h"
 #include "registry/identifier.h"
 #include <libpq-fe.h>
 #include <string.h>

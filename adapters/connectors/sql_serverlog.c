@@ -1,4 +1,4 @@
-#include "connectors/sqlserverlog.h"
+#include "connectors/sql_serverlog.h"
 #include "base/log.h"
 #include <stdbool.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static bool set(PGconn *conn, const struct setting *setting)
     return good;
 }
 
-void sqlserverlog_restrain(PGconn *conn, const char *service)
+void sql_serverlog_restrain(PGconn *conn, const char *service)
 {
     PGresult *result = PQexec(conn, "SELECT name, setting FROM pg_settings WHERE name LIKE 'log\\_%'");
 
