@@ -36,9 +36,10 @@ static void disconnect(struct session *s)
     link_close_after(s->socket, BYE_LINGER); /* a BYE may still be on its way */
     s->source = NULL;
     s->socket = NULL;
+    s->ending = (struct ending){0};
 }
 
-void session_go_down(struct session *s, unsigned reason, uint64_t pause)
+static void go_down(struct session *s, unsigned reason, uint64_t pause)
 {
     enum session_state before = s->state;
     if (before == SESSION_DOWN || before == SESSION_ENDED)
@@ -55,15 +56,39 @@ void session_go_down(struct session *s, unsigned reason, uint64_t pause)
     s->options.events.lost(s->options.arg, reason);
 }
 
-void session_protocol_error(struct session *s, unsigned reason)
+static void say_bye(struct session *s, unsigned reason, struct bytes checkpoint)
 {
     Wasl__V1__Bye m = WASL__V1__BYE__INIT;
     struct buffer bye = {0};
     m.reason = reason;
+    m.checkpoint = strict_field(checkpoint);
     strict_pack(&m.base, &bye);
     link_send(s->socket, bytes_make(NULL, 0), VERB_BYE, buffer_bytes(&bye), bytes_make(NULL, 0));
     buffer_free(&bye);
-    session_go_down(s, reason, BACK_OFF);
+}
+
+/* Carries out the end that somebody asked for. */
+static void settle(struct session *s)
+{
+    struct ending ending = s->ending;
+    if (!ending.due)
+        return;
+    s->ending = (struct ending){0};
+    if (ending.bye && s->socket != NULL)
+        say_bye(s, ending.reason, bytes_make(NULL, 0));
+    go_down(s, ending.reason, ending.pause);
+}
+
+static void readable(void *arg)
+{
+    session_take(arg);
+    settle(arg);
+}
+
+static void writable(void *arg)
+{
+    session_pump(arg);
+    settle(arg);
 }
 
 static void say_hello(struct session *s)
@@ -103,7 +128,7 @@ static void connect_bus(struct session *s)
         s->retry_at = session_now(s) + s->back_off;
         return;
     }
-    s->source = loop_add_socket(s->loop, s->socket, session_readable, s);
+    s->source = loop_add_socket(s->loop, s->socket, readable, s);
     s->state = SESSION_HELLO;
     s->last_heard = s->last_sent = session_now(s);
     say_hello(s);
@@ -137,7 +162,7 @@ static void tick(void *arg)
         break;
     }
     if (now - s->last_heard >= DEAD_AFTER) {
-        session_go_down(s, REFUSAL_NONE, BACK_OFF);
+        go_down(s, REFUSAL_NONE, BACK_OFF);
         return;
     }
     /* Not only our own silence: a bus that we send to and that says nothing must be asked too. */
@@ -162,6 +187,7 @@ struct session *session_new(struct loop *loop, void *zmq_context, const struct s
     s->transfers_end = &s->transfers;
     s->back_off = BACK_OFF;
     s->state = SESSION_DOWN;
+    s->writable = writable;
     s->timer = loop_timer_new(loop, tick, s);
     loop_timer_set(s->timer, 0);
     return s;
@@ -195,21 +221,16 @@ void session_link(struct session *s)
 
 void session_drop(struct session *s, unsigned reason)
 {
-    if (s->socket != NULL)
-        session_protocol_error(s, reason);
+    if (s->socket == NULL)
+        return;
+    say_bye(s, reason, bytes_make(NULL, 0));
+    go_down(s, reason, BACK_OFF);
 }
 
 void session_end(struct session *s, unsigned reason, struct bytes checkpoint)
 {
-    if (s->socket != NULL) {
-        Wasl__V1__Bye m = WASL__V1__BYE__INIT;
-        struct buffer bye = {0};
-        m.reason = reason;
-        m.checkpoint = strict_field(checkpoint);
-        strict_pack(&m.base, &bye);
-        link_send(s->socket, bytes_make(NULL, 0), VERB_BYE, buffer_bytes(&bye), bytes_make(NULL, 0));
-        buffer_free(&bye);
-    }
+    if (s->socket != NULL)
+        say_bye(s, reason, checkpoint);
     disconnect(s);
     forget_traffic(s);
     s->state = SESSION_ENDED;

@@ -31,7 +31,7 @@ static void malformed(struct session *s, unsigned verb)
     }
     log_warn("bus_message_malformed", "verb=%s", verb_name(verb));
     if (++s->malformed >= MALFORMED_MOST)
-        session_protocol_error(s, REFUSAL_MALFORMED);
+        session_fail(s, REFUSAL_MALFORMED);
 }
 
 /* --- what comes: messages --- */
@@ -139,7 +139,7 @@ static void take_bye(struct session *s, const Wasl__V1__Bye *m)
         pause = 10 * MICROSECONDS; /* a person has to do something */
     if (m->reason == REFUSAL_NOT_WELCOME)
         s->back_off = pause = 10 * 1000; /* the bus is back and does not know us: at once */
-    session_go_down(s, m->reason, pause);
+    session_lose(s, m->reason, pause);
 }
 
 static void take_credit(struct session *s, const Wasl__V1__Credit *m)
@@ -372,10 +372,10 @@ static void take_frame(struct session *s, const struct frame_message *f)
     strict_free(&hold);
 }
 
-void session_readable(void *arg)
+void session_take(struct session *s)
 {
-    struct session *s = arg;
-    for (unsigned i = 0; i < TURN_MOST && s->socket != NULL; i++) {
+    /* An event may have closed the socket. */
+    for (unsigned i = 0; i < TURN_MOST && s->socket != NULL && !s->ending.due; i++) {
         struct frame_message f;
         switch (link_receive(s->socket, false, &f)) {
         case FRAME_OK:
@@ -385,7 +385,7 @@ void session_readable(void *arg)
         case FRAME_NONE:
             return;
         case FRAME_FAILED:
-            session_go_down(s, REFUSAL_NONE, BACK_OFF);
+            session_lose(s, REFUSAL_NONE, BACK_OFF);
             return;
         default:
             malformed(s, 0);
@@ -393,5 +393,3 @@ void session_readable(void *arg)
         }
     }
 }
-
-/* --- life --- */

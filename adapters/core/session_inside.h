@@ -1,8 +1,9 @@
 #ifndef WASL_ADAPTERS_CORE_SESSION_INSIDE_H
 #define WASL_ADAPTERS_CORE_SESSION_INSIDE_H
 /*
- * What the three files of a session share: session.c (its life, and time), session_out.c (what is sent,
- * credit in both directions), session_in.c (what comes). Nobody else includes this.
+ * What the three files of a session share. Each uses only those behind it: session.c (its life, and time),
+ * session_in.c (what comes), session_out.c (what is sent, credit in both directions). Nobody else includes
+ * this.
  */
 #include "base/clock.h"
 #include "base/loop.h"
@@ -47,6 +48,14 @@ struct fetch {
     struct buffer got;
 };
 
+/* Why this session has to end. Whoever finds that out only says so; session.c carries it out. */
+struct ending {
+    bool due;
+    bool bye; /* the bus is told */
+    unsigned reason;
+    uint64_t pause; /* before the next one, at least */
+};
+
 struct session {
     struct loop *loop;
     void *context;
@@ -54,7 +63,9 @@ struct session {
     enum session_state state;
     void *socket;
     struct loop_source *source;
+    void (*writable)(void *session); /* what the loop calls when there is room to send */
     struct loop_timer *timer;
+    struct ending ending;
     uint8_t id[16];
     uint64_t hello_sent, last_sent, last_heard, retry_at, back_off; /* monotonic */
     unsigned unanswered;                                            /* HELLOs since the last WELCOME */
@@ -80,26 +91,26 @@ struct session {
 
 uint64_t session_now(const struct session *s); /* monotonic */
 
-/* session.c */
-/* Ends this session and plans the next one. */
-void session_go_down(struct session *s, unsigned reason, uint64_t pause);
-/* Says BYE and goes down. */
-void session_protocol_error(struct session *s, unsigned reason);
-
 /* session_out.c */
+/* The session has to end, without a word or with a BYE. The first reason stands. */
+void session_lose(struct session *s, unsigned reason, uint64_t pause);
+void session_fail(struct session *s, unsigned reason);
+/* Sends what waits, as far as there is room and credit. */
+void session_pump(struct session *s);
 /* Queues a verb that needs no credit. False: too many wait. */
 bool session_queue(struct session *s, unsigned verb, const ProtobufCMessage *message);
 void session_want_writable(struct session *s, bool wanted);
 void session_say_credit(struct session *s);
 /* Credit that the bus gets back. */
 void session_owe(struct session *s, uint32_t messages, uint64_t bytes);
-/* Credit that the bus uses; when it uses more than it has, the session is over. */
+/* Credit that the bus uses; false when it uses more than it has: then the session has to end. */
 bool session_spend(struct session *s, uint32_t messages, uint64_t bytes);
 /* Everything that waits to be sent. */
 void session_forget_output(struct session *s);
 
 /* session_in.c */
-void session_readable(void *session);
+/* Takes what has come, until the session has to end. */
+void session_take(struct session *s);
 /* Gives up message i of those being gathered. */
 void session_drop_gathering(struct session *s, size_t i);
 /* Everything that is half here. */

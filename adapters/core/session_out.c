@@ -32,12 +32,22 @@ void session_forget_output(struct session *s)
     s->transfers_end = &s->transfers;
 }
 
-static void pump(void *arg);
+void session_lose(struct session *s, unsigned reason, uint64_t pause)
+{
+    if (!s->ending.due)
+        s->ending = (struct ending){.due = true, .reason = reason, .pause = pause};
+}
+
+void session_fail(struct session *s, unsigned reason)
+{
+    session_lose(s, reason, BACK_OFF);
+    s->ending.bye = true;
+}
 
 void session_want_writable(struct session *s, bool wanted)
 {
     if (s->source != NULL)
-        loop_set_writable(s->source, wanted ? pump : NULL);
+        loop_set_writable(s->source, wanted ? s->writable : NULL);
 }
 
 /* 0 sent, 1 no room, -1 the session is over. */
@@ -47,7 +57,7 @@ static int send_now(struct session *s, unsigned verb, struct bytes message, stru
     if (result == 0)
         s->last_sent = session_now(s);
     if (result < 0)
-        session_go_down(s, REFUSAL_NONE, BACK_OFF);
+        session_lose(s, REFUSAL_NONE, BACK_OFF);
     return result;
 }
 
@@ -110,7 +120,7 @@ static enum sent send_frame(struct session *s, struct transfer *t)
     }
     buffer_free(&chunk);
     if (sent != SENT)
-        return sent; /* when it is over, t is gone */
+        return sent;
     s->may_send_bytes -= cost;
     if (t->next_chunk == 0)
         s->may_send_messages--;
@@ -146,15 +156,13 @@ static bool pump_transfers(struct session *s)
     return false;
 }
 
-static void pump(void *arg)
+void session_pump(struct session *s)
 {
-    struct session *s = arg;
     int result = pump_controls(s);
     bool left = result == 1;
     if (result == 0 && s->state == SESSION_LINKED)
         left = pump_transfers(s);
-    if (s->socket != NULL)
-        session_want_writable(s, left);
+    session_want_writable(s, left);
 }
 
 bool session_submit(struct session *s, struct parcel *parcel)
@@ -220,7 +228,7 @@ void session_done_with(struct session *s, const struct delivery *delivery)
 bool session_spend(struct session *s, uint32_t messages, uint64_t bytes)
 {
     if (messages > s->may_receive_messages || bytes > s->may_receive_bytes) {
-        session_protocol_error(s, REFUSAL_CREDIT_EXCEEDED);
+        session_fail(s, REFUSAL_CREDIT_EXCEEDED);
         return false;
     }
     s->may_receive_messages -= messages;
