@@ -81,11 +81,16 @@ struct adapter {
     struct front *front;
 };
 
-/* --- the front's two ways into the core --- */
+/* --- the front's ways into the core --- */
 
 static bool front_ask(void *arg, struct ask *ask)
 {
     return core_ask(arg, ask);
+}
+
+static struct registry *front_registry(void *arg)
+{
+    return core_registry(arg);
 }
 
 static void front_status(void *arg, struct core_status *out)
@@ -179,7 +184,7 @@ static int open_front(struct adapter *a, struct error *e)
         .member = c->member,
         .listeners = c->listeners,
         .listener_count = c->listener_count,
-        .core = {.ask = front_ask, .status = front_status, .arg = a->core},
+        .core = {.ask = front_ask, .status = front_status, .registry = front_registry, .arg = a->core},
         .spelling = c->fault_spelling,
         .most_body_bytes = c->most_body_bytes,
         .most_connections = c->most_connections,

@@ -12,10 +12,24 @@
 struct error;
 struct front;
 
-/* The two things that a front needs of the core; an interface, so that a front can be tried without one. */
+/*
+ * What a front needs of the core; an interface, so that a front can be tried without one. Any thread may call
+ * each.
+ */
 struct front_core {
     bool (*ask)(void *arg, struct ask *ask);            /* = core_ask */
     void (*status)(void *arg, struct core_status *out); /* = core_status */
+    struct registry *(*registry)(void *arg);            /* = core_registry: a reference, or NULL */
+    /*
+     * The description of a service (five-part id, read before describe returns), for getOpenAPI. `done` is
+     * called once, on any thread, perhaps before describe returns; document and media_type live until it
+     * returns. A refusal instead of a document: UNKNOWN_SERVICE when the service has none, BUS_UNAVAILABLE,
+     * UNKNOWN_OBJECT, ... False: too much is waiting, done is not called. NULL: no descriptions are served.
+     */
+    bool (*describe)(void *arg, const char *service,
+                     void (*done)(void *done_arg, enum refusal refusal, struct bytes document,
+                                  const char *media_type),
+                     void *done_arg);
     void *arg;
 };
 struct front_listener {
