@@ -4,6 +4,7 @@
 #include "crypto/seal.h"
 #include "session.pb-c.h"
 #include "wire/envelope.h"
+#include "wire/sealed.h"
 #include "wire/strict.h"
 
 #include <stdlib.h>
@@ -24,22 +25,6 @@ static bool take_slots(struct delivery *d, const Wasl__V1__Deliver *m)
     return true;
 }
 
-/* Every chunk but the last is full. 0: the length cannot be that of a sealed body we take. */
-static size_t chunks_of(uint64_t sealed_length)
-{
-    if (sealed_length <= SEAL_TAG || sealed_length > DELIVERY_MOST)
-        return 0;
-    uint64_t count = (sealed_length + SEAL_SEALED_CHUNK - 1) / SEAL_SEALED_CHUNK;
-    return sealed_length - (count - 1) * SEAL_SEALED_CHUNK > SEAL_TAG ? (size_t)count : 0;
-}
-
-static size_t chunk_length(const struct delivery *d, size_t index)
-{
-    if (index + 1 < d->chunk_count)
-        return SEAL_SEALED_CHUNK;
-    return (size_t)(d->header.sealed_length - (d->chunk_count - 1) * SEAL_SEALED_CHUNK);
-}
-
 static bool take(struct delivery *d, const Wasl__V1__Deliver *m, struct bytes chunk)
 {
     buffer_append_bytes(&d->entry_bytes, strict_bytes(m->entry));
@@ -50,7 +35,8 @@ static bool take(struct delivery *d, const Wasl__V1__Deliver *m, struct bytes ch
         header_decode(d->entry.context, d->entry.body, &d->header) != REFUSAL_NONE || !d->header.has_body)
         return false;
     envelope_leaf(d->entry.context, d->entry.body, d->leaf);
-    d->chunk_count = chunks_of(d->header.sealed_length);
+    d->chunk_count =
+        d->header.sealed_length <= DELIVERY_MOST ? sealed_chunk_count(d->header.sealed_length) : 0;
     if (d->chunk_count == 0)
         return false;
     d->chunks = memory_zeroed(d->chunk_count, sizeof(*d->chunks));
@@ -92,7 +78,8 @@ void delivery_free(struct delivery *d)
 
 bool delivery_add(struct delivery *d, uint32_t index, struct bytes chunk)
 {
-    if (index != d->chunks_here || index >= d->chunk_count || chunk.len != chunk_length(d, index))
+    if (index != d->chunks_here || index >= d->chunk_count ||
+        chunk.len != sealed_chunk_length(d->header.sealed_length, d->chunk_count, index))
         return false;
     buffer_append_bytes(&d->chunks[d->chunks_here++], chunk);
     return true;
@@ -114,19 +101,14 @@ static struct bytes *chunk_views(const struct delivery *d)
 bool delivery_seal_good(const struct delivery *d)
 {
     uint8_t hash[HASH_SIZE];
-    slots_hash((const uint8_t(*)[HASH_SIZE])d->slot_hashes, d->slot_count, hash);
-    if (!delivery_whole(d) || memcmp(hash, d->header.slots_hash, HASH_SIZE) != 0)
+    if (!delivery_whole(d) ||
+        !sealed_slots_match(&d->header, (const uint8_t(*)[HASH_SIZE])d->slot_hashes, d->slot_count))
         return false;
     slot_hash(buffer_bytes(&d->slot), hash);
     bool ours = false;
     for (size_t i = 0; i < d->slot_count; i++)
         ours = ours || memcmp(hash, d->slot_hashes[i], HASH_SIZE) == 0;
-    if (!ours)
-        return false;
-    struct bytes *views = chunk_views(d);
-    seal_root(views, d->chunk_count, hash);
-    free(views);
-    return memcmp(hash, d->header.sealed_root, HASH_SIZE) == 0;
+    return ours && sealed_chunks_match(&d->header, d->chunks, d->chunk_count);
 }
 
 bool delivery_unseal(const struct delivery *d, const struct sealing_key *keys, size_t key_count,

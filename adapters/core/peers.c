@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "wire/envelope.h"
+#include "wire/signer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,22 +68,20 @@ int peers_add(struct peers *peers, const uint8_t certificate[HASH_SIZE], struct 
 enum refusal peers_judge(struct peers *peers, const struct registry *registry, struct trust *trust,
                          const struct delivery *d, uint64_t now, uint8_t certificate[HASH_SIZE])
 {
+    const struct signer_rules rules = {registry, trust, now};
     struct signature_block block;
     if (signature_block_decode(d->entry.signature, &block) != REFUSAL_NONE)
         return REFUSAL_MALFORMED;
-    const struct registry_member *member = registry_member(registry, header_signer(&d->header));
-    if (member == NULL)
+    if (signer_due(&rules, &d->header) == NULL)
         return REFUSAL_UNKNOWN_MEMBER;
     struct chain *chain = find(peers, block.certificate);
     if (chain == NULL) {
         memcpy(certificate, block.certificate, HASH_SIZE);
         return REFUSAL_UNKNOWN_CERTIFICATE;
     }
-    struct verified_key key;
-    enum refusal refusal = trust_verify(trust, chain, member->anchor, member->certificate_subject, now, &key);
-    if (refusal != REFUSAL_NONE)
-        return refusal;
-    if (key.crl_stale)
-        log_warn("crl_stale", "member=%s", member->id);
-    return envelope_verify(&block, d->header.instance, d->leaf, key.key, key.algorithm);
+    bool crl_stale = false;
+    enum refusal refusal = signer_check(&rules, &d->header, &block, d->leaf, chain, &crl_stale);
+    if (crl_stale)
+        log_warn("crl_stale", "member=%s", signer_due(&rules, &d->header)->id);
+    return refusal;
 }

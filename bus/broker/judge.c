@@ -4,6 +4,8 @@
 #include "crypto/seal.h"
 #include "envelope.pb-c.h"
 #include "registry/decide.h"
+#include "wire/sealed.h"
+#include "wire/signer.h"
 #include "wire/strict.h"
 
 #include <stdlib.h>
@@ -37,22 +39,18 @@ static enum refusal judge_form(const struct message *m, const char *instance, st
 static enum refusal judge_signer(const struct job *job, const struct considered *c,
                                  const struct signature_block *block, struct chains *chains, uint64_t now)
 {
-    struct bytes signer = header_signer(&c->m->header);
-    const struct registry_member *member = registry_member(c->registry, signer);
-    if (member == NULL)
+    const struct signer_rules rules = {c->registry, snapshot_trust(job->snapshot), now};
+    if (signer_due(&rules, &c->m->header) == NULL)
         return REFUSAL_UNKNOWN_MEMBER;
-    if (!bytes_equal(signer, c->member))
+    if (!bytes_equal(header_signer(&c->m->header), c->member))
         return REFUSAL_WRONG_SIGNER;
     struct presented *presented = chains_find(chains, block->certificate);
     if (presented == NULL)
         return REFUSAL_UNKNOWN_CERTIFICATE;
-    struct verified_key key;
     enum refusal refusal = REFUSAL_WRONG_SIGNER;
+    bool crl_stale = false; /* said when the session opens */
     if (bytes_equal_string(c->member, presented->member))
-        refusal = trust_verify(snapshot_trust(job->snapshot), presented->chain, member->anchor,
-                               member->certificate_subject, now, &key);
-    if (refusal == REFUSAL_NONE)
-        refusal = envelope_verify(block, c->m->header.instance, c->m->leaf, key.key, key.algorithm);
+        refusal = signer_check(&rules, &c->m->header, block, c->m->leaf, presented->chain, &crl_stale);
     presented_free(presented);
     return refusal;
 }
@@ -102,35 +100,9 @@ static bool slots_good(const struct considered *c)
         return false;
     if (m->header.kind == MESSAGE_SUBJECT_KEY && !is_for_oversight(c, buffer_bytes(&m->slots[0])))
         return false;
-    uint8_t hash[1][HASH_SIZE], list[HASH_SIZE];
+    uint8_t hash[1][HASH_SIZE];
     slot_hash(buffer_bytes(&m->slots[0]), hash[0]);
-    slots_hash((const uint8_t(*)[HASH_SIZE])hash, 1, list);
-    return memcmp(list, m->header.slots_hash, HASH_SIZE) == 0;
-}
-
-static bool chunks_good(const struct message *m)
-{
-    if (!m->whole || m->chunk_count == 0)
-        return false;
-    uint64_t length = 0;
-    struct bytes *views = memory_zeroed(m->chunk_count, sizeof(*views));
-    bool good = true;
-    for (size_t i = 0; i < m->chunk_count; i++) {
-        views[i] = buffer_bytes(&m->chunks[i]);
-        length += views[i].len;
-        if (i + 1 < m->chunk_count ? views[i].len != SEAL_SEALED_CHUNK
-                                   : views[i].len <= SEAL_TAG || views[i].len > SEAL_SEALED_CHUNK)
-            good = false;
-    }
-    uint8_t root[HASH_SIZE];
-    if (good && length == m->header.sealed_length) {
-        seal_root(views, m->chunk_count, root);
-        good = memcmp(root, m->header.sealed_root, HASH_SIZE) == 0;
-    } else {
-        good = false;
-    }
-    free(views);
-    return good;
+    return sealed_slots_match(&m->header, (const uint8_t(*)[HASH_SIZE])hash, 1);
 }
 
 /* Sealed bytes that a body of `most` bytes can come to: head, framing, Padme's eighth, tags. */
@@ -150,7 +122,7 @@ static enum refusal judge_seal(const struct considered *c)
     /* A body too large to be gathered is known by its length alone. */
     if (m->oversize)
         return REFUSAL_TOO_LARGE;
-    if (!slots_good(c) || !chunks_good(m))
+    if (!slots_good(c) || !m->whole || !sealed_chunks_match(h, m->chunks, m->chunk_count))
         return REFUSAL_BAD_SEAL;
     uint64_t most = SUBJECT_KEY_MOST;
     if (h->kind != MESSAGE_SUBJECT_KEY) {
