@@ -79,7 +79,7 @@ def test_the_tests_that_a_readme_names_exist():
     names = {path.stem for path in tests} | {n for text in tests.values() for n in re.findall(r"(?:void|def) (\w+)\(", text)}
     code = "\n".join(p.read_text(encoding="utf-8") for p in tracked("*.[ch]", "*.proto", "*.py"))
     wrong = []
-    for readme in tracked("*README.md"):
+    for readme in tracked("*README.md", "*THREATS.md"):
         # a sentence of four words or more, perhaps cut short, or a file of tests
         text = readme.read_text(encoding="utf-8")
         for name in re.findall(r"\b(?:test_\w+|[a-z]\w*?_\w+?_\w+?_\w+)(?:\.\.\.)?", text):
