@@ -253,6 +253,11 @@ static enum refusal judge(const struct registry *registry, const struct ask *ask
     decide(registry, &q, decision);
     if (decision->refusal != REFUSAL_NONE)
         return decision->refusal;
+    /* Of the grant that decide() chose, on the bytes that will be sealed. */
+    enum refusal endpoint =
+        operation_permitted(decision->grant, buffer_bytes(&ask->method), buffer_bytes(&ask->path), NULL);
+    if (endpoint != REFUSAL_NONE)
+        return endpoint;
     if (ask->body.len > service->most_request || ask->body.len > DELIVERY_MOST / 2)
         return REFUSAL_TOO_LARGE;
     return check_subject(service, ask, &match);

@@ -102,6 +102,9 @@ static enum refusal check_opened(const struct delivery *d, struct bytes head, st
         return refusal;
     if (strcmp(call->match.operation->code, d->header.operation) != 0)
         return REFUSAL_UNKNOWN_OPERATION;
+    refusal = operation_permitted(out->grant, buffer_bytes(&call->method), buffer_bytes(&call->path), NULL);
+    if (refusal != REFUSAL_NONE)
+        return refusal;
     refusal = check_subject(declared, value, out);
     explicit_bzero(value, sizeof(value));
     return refusal;

@@ -1,9 +1,12 @@
 #include "registry/operation.h"
 
 #include "base/utf8.h"
+#include "registry/glob.h"
 #include "registry/template.h"
 
 #include <string.h>
+
+#define PATH_MOST 8192
 
 static bool is_unreserved(unsigned c)
 {
@@ -31,6 +34,8 @@ static bool may_be_encoded(unsigned c)
 static bool path_unambiguous(struct bytes path)
 {
     size_t segment = 0;
+    if (path.len > PATH_MOST)
+        return false;
     for (size_t i = 0; i < path.len; i++) {
         uint8_t c = path.data[i];
         if (c == '/') {
@@ -91,23 +96,61 @@ static bool decode(struct bytes segment, char *out, size_t room, size_t *out_len
     return text_valid(bytes_make(out, len));
 }
 
+/* What a glob has taken: any text, but a text. */
+static bool is_text(struct bytes part)
+{
+    char decoded[PATH_MOST + 1];
+    size_t len;
+    bool raw;
+    return decode(part, decoded, sizeof decoded, &len, &raw) && !raw;
+}
+
+/* The segment of the path that begins at *start, and *start after its '/'. */
+static struct bytes take_segment(struct bytes path, size_t *start)
+{
+    const uint8_t *slash = memchr(path.data + *start, '/', path.len - *start);
+    size_t len = slash != NULL ? (size_t)(slash - path.data) - *start : path.len - *start;
+    struct bytes segment = bytes_make(path.data + *start, len);
+    *start += len + 1;
+    return segment;
+}
+
 /* Does the path have the template's form: as many segments, the same literals? */
 static bool shape_fits(const char *template, struct bytes path)
 {
     struct template_segment want;
     size_t at = 0, start = 1;
     while (template_next(template, &at, &want)) {
+        if (want.kind == TEMPLATE_REST)
+            return start <= path.len; /* a '/' stands before it */
         if (start >= path.len)
             return false;
-        const uint8_t *slash = memchr(path.data + start, '/', path.len - start);
-        size_t len = slash != NULL ? (size_t)(slash - path.data) - start : path.len - start;
-        if (len == 0 ||
-            (want.literal.len > 0 && !bytes_equal(want.literal, bytes_make(path.data + start, len))))
+        struct bytes segment = take_segment(path, &start);
+        if (segment.len == 0 || (want.kind == TEMPLATE_LITERAL && !bytes_equal(want.text, segment)) ||
+            (want.kind == TEMPLATE_GLOB && !glob_match(want.text, segment)))
             return false;
-        start += len + 1;
     }
     /* start stands one past where a '/' would be; "/a/" has one more byte than "/a". */
     return at == 0 ? path.len == 1 : start == path.len + 1;
+}
+
+static enum refusal take_parameter(const struct template_segment *want, struct bytes segment,
+                                   struct operation_parameter *out)
+{
+    out->name = (const char *)want->text.data;
+    out->name_len = want->text.len;
+    out->type = want->type;
+    size_t value_len;
+    bool raw;
+    if (!decode(segment, out->value, sizeof out->value, &value_len, &raw))
+        return REFUSAL_BAD_PARAMETER;
+    if (want->type == SUBJECT_NONE)
+        return raw ? REFUSAL_BAD_PARAMETER : REFUSAL_NONE;
+    char canonical[32];
+    enum refusal refusal = subject_check(want->type, bytes_make(out->value, value_len), canonical);
+    if (refusal == REFUSAL_NONE)
+        memcpy(out->value, canonical, strlen(canonical) + 1);
+    return refusal;
 }
 
 static enum refusal take_parameters(const struct registry_operation *operation, struct bytes path,
@@ -118,30 +161,17 @@ static enum refusal take_parameters(const struct registry_operation *operation, 
     out->operation = operation;
     out->parameter_count = 0;
     while (template_next(operation->path, &at, &want)) {
-        const uint8_t *slash = memchr(path.data + start, '/', path.len - start);
-        size_t len = slash != NULL ? (size_t)(slash - path.data) - start : path.len - start;
-        struct bytes segment = bytes_make(path.data + start, len);
-        start += len + 1;
-        if (want.literal.len > 0)
-            continue;
-        struct operation_parameter *parameter = &out->parameters[out->parameter_count++];
-        parameter->name = (const char *)want.parameter.data;
-        parameter->name_len = want.parameter.len;
-        parameter->type = want.type;
-        size_t value_len;
-        bool raw;
-        if (!decode(segment, parameter->value, sizeof parameter->value, &value_len, &raw))
+        if (want.kind == TEMPLATE_REST)
+            return is_text(bytes_make(path.data + start, path.len - start)) ? REFUSAL_NONE
+                                                                            : REFUSAL_BAD_PARAMETER;
+        struct bytes segment = take_segment(path, &start);
+        if (want.kind == TEMPLATE_GLOB && !is_text(segment))
             return REFUSAL_BAD_PARAMETER;
-        if (want.type == SUBJECT_NONE) {
-            if (raw)
-                return REFUSAL_BAD_PARAMETER;
+        if (want.kind != TEMPLATE_PARAMETER)
             continue;
-        }
-        char canonical[32];
-        enum refusal refusal = subject_check(want.type, bytes_make(parameter->value, value_len), canonical);
+        enum refusal refusal = take_parameter(&want, segment, &out->parameters[out->parameter_count++]);
         if (refusal != REFUSAL_NONE)
             return refusal;
-        memcpy(parameter->value, canonical, strlen(canonical) + 1);
     }
     return REFUSAL_NONE;
 }
@@ -174,4 +204,28 @@ enum refusal operation_match(const struct registry_service *service, struct byte
     }
     memset(out, 0, sizeof *out);
     return refusal;
+}
+
+enum refusal operation_permitted(const struct registry_grant *grant, struct bytes method, struct bytes path,
+                                 const struct registry_endpoint **by)
+{
+    if (by != NULL)
+        *by = NULL;
+    if (path.len == 0)
+        path = bytes_of_string("/");
+    if (path.data[0] != '/' || !path_unambiguous(path))
+        return REFUSAL_BAD_PARAMETER;
+    if (grant->endpoint_count == 0)
+        return REFUSAL_NONE;
+    for (size_t i = 0; i < grant->endpoint_count; i++) {
+        const struct registry_endpoint *endpoint = &grant->endpoints[i];
+        if (strcmp(endpoint->method, "*") != 0 && !bytes_equal_string(method, endpoint->method))
+            continue;
+        if (!glob_match(bytes_of_string(endpoint->path), path))
+            continue;
+        if (by != NULL)
+            *by = endpoint;
+        return REFUSAL_NONE;
+    }
+    return REFUSAL_ENDPOINT_NOT_PERMITTED;
 }

@@ -14,6 +14,8 @@
 struct error;
 struct registry;
 
+#define DESCRIPTION_MOST ((size_t)1 << 20) /* bytes of a service's OpenAPI document */
+
 /* --- what it holds (all strings are owned by the registry and never NULL unless said) --- */
 
 struct names {
@@ -46,7 +48,7 @@ struct registry_subsystem {
 struct registry_operation {
     const char *code;
     const char *method; /* GET, POST, ... */
-    const char *path;   /* template: "/persons/{iuc:IUC}"; a typed parameter is checked as that type */
+    const char *path;   /* template.h: "/persons/{iuc:IUC}"; a typed parameter is checked as that type */
     bool safe;          /* may be run again (RFC 9110): a non-safe one is marked before it is run */
 };
 struct registry_service {
@@ -66,11 +68,17 @@ struct registry_service {
     const char *retention;
     bool pad;
     bool escrow; /* keep sealed evidence for the oversight key */
+    bool described;
+    uint8_t description[HASH_SIZE]; /* SHA-256 of its OpenAPI document, where it is described */
 };
 struct registry_purpose {
     const char *code;
     struct names names;
     const char *legal_basis;
+};
+/* What of a service a grant lets through: method or "*", and a glob over the path (glob.h). */
+struct registry_endpoint {
+    const char *method, *path;
 };
 struct registry_grant {
     const struct registry_subsystem *consumer;
@@ -78,6 +86,8 @@ struct registry_grant {
     const struct registry_purpose *purpose;
     const struct registry_operation *const *operations; /* empty: all of the service */
     size_t operation_count;
+    const struct registry_endpoint *endpoints; /* empty: every path of the operations */
+    size_t endpoint_count;
     const char *const *fields; /* JSON pointers; "*" matches every array element */
     size_t field_count;
     bool whole; /* no filtering */

@@ -2,6 +2,7 @@
  * twice. */
 #include "registry/registry_internal.h"
 
+#include "registry/glob.h"
 #include "registry/registry_path.h"
 #include "registry/template.h"
 
@@ -275,6 +276,43 @@ static void check_grant_fields(struct registry_path *at, const struct registry_g
     }
 }
 
+/* Could some path of the operation be the endpoint's? */
+static bool endpoint_reaches(const struct registry_endpoint *endpoint,
+                             const struct registry_operation *operation)
+{
+    struct buffer glob = {0};
+    bool reaches = false;
+    if (strcmp(endpoint->method, "*") != 0 && strcmp(endpoint->method, operation->method) != 0)
+        return false;
+    if (template_fault(operation->path) != NULL)
+        return true; /* said already */
+    template_to_glob(operation->path, &glob);
+    reaches = glob_overlap(bytes_of_string(endpoint->path), buffer_bytes(&glob));
+    buffer_free(&glob);
+    return reaches;
+}
+
+/* A right that no granted operation can use is a slip of the pen, and what was meant is refused. */
+static void check_grant_endpoints(struct registry_path *at, const struct registry_grant *grant)
+{
+    for (size_t i = 0; i < grant->endpoint_count && grant->service != NULL; i++) {
+        const struct registry_endpoint *endpoint = &grant->endpoints[i];
+        if (glob_path_fault(bytes_of_string(endpoint->path)) != NULL)
+            continue;
+        bool reaches = false;
+        for (size_t k = 0; k < grant->operation_count; k++)
+            reaches =
+                reaches || grant->operations[k] == NULL || endpoint_reaches(endpoint, grant->operations[k]);
+        for (size_t k = 0; grant->operation_count == 0 && k < grant->service->operation_count; k++)
+            reaches = reaches || endpoint_reaches(endpoint, &grant->service->operations[k]);
+        if (reaches)
+            continue;
+        size_t here = registry_path_enter(at, "endpoints[%zu]", i);
+        registry_path_fault(at, NULL, "no operation that is granted has a path (and method) that fits");
+        registry_path_leave(at, here);
+    }
+}
+
 static void check_grants(const struct registry *r, struct faults *faults)
 {
     struct registry_path at;
@@ -292,6 +330,7 @@ static void check_grants(const struct registry *r, struct faults *faults)
                     registry_path_fault(&at, NULL, "stands in this list already");
                     registry_path_leave(&at, list);
                 }
+        check_grant_endpoints(&at, grant);
         check_grant_fields(&at, grant);
         PLACE(&places, grant->id, sizeof grant->id, "consumer, service and purpose", "grants[%zu]", i);
         registry_path_leave(&at, here);

@@ -5,6 +5,7 @@
 
 #include "crypto/hash.h"
 #include "registry/fields.h"
+#include "registry/glob.h"
 #include "registry/identifier.h"
 #include "registry/registry_path.h"
 #include "registry/registry_value.h"
@@ -225,6 +226,12 @@ static void load_service(struct registry *r, struct registry_path *at, const str
         registry_path_fault(at, "retention", "not a code: letters, digits and . _ - / +, at most 64");
     out->pad = form->pad;
     load_evidence(at, form->evidence);
+    if (form->description != NULL) {
+        out->described = true;
+        if (!hex_decode(form->description, strlen(form->description), out->description, HASH_SIZE))
+            registry_path_fault(at, "description",
+                                "the SHA-256 of the OpenAPI document, 64 hexadecimal digits (sha256sum)");
+    }
 
     out->fields = (const char *const *)form->fields;
     out->field_count = form->fields_count;
@@ -381,6 +388,23 @@ static void load_grant_operations(struct registry *r, struct registry_path *at, 
     }
 }
 
+static void load_grant_endpoints(struct registry *r, struct registry_path *at, const struct form_grant *form,
+                                 struct registry_grant *out)
+{
+    struct registry_endpoint *endpoints = registry_allocate(r, form->endpoints_count, sizeof *endpoints);
+    out->endpoints = endpoints;
+    out->endpoint_count = form->endpoints_count;
+    for (unsigned i = 0; i < form->endpoints_count; i++) {
+        size_t here = registry_path_enter(at, "endpoints[%u]", i);
+        endpoints[i].method = form->endpoints[i].method;
+        endpoints[i].path = form->endpoints[i].path;
+        if (strcmp(endpoints[i].method, "*") != 0)
+            expect(at, "method", value_method(endpoints[i].method));
+        expect(at, "path", glob_path_fault(bytes_of_string(endpoints[i].path)));
+        registry_path_leave(at, here);
+    }
+}
+
 static void load_grant(struct registry *r, struct registry_path *at, const struct form_grant *form,
                        struct registry_grant *out)
 {
@@ -398,6 +422,7 @@ static void load_grant(struct registry *r, struct registry_path *at, const struc
     if (out->purpose == NULL)
         registry_path_fault(at, "purpose", "no such purpose in this registry");
     load_grant_operations(r, at, form, out);
+    load_grant_endpoints(r, at, form, out);
     out->fields = (const char *const *)form->fields;
     out->field_count = form->fields_count;
     out->whole = form->whole;

@@ -68,12 +68,13 @@ static const cyaml_schema_field_t service_fields[] = {
     CYAML_FIELD_MAPPING("name", CYAML_FLAG_DEFAULT, struct form_service, name, names_fields),
     CYAML_FIELD_STRING_PTR("media_type", PERHAPS, struct form_service, media_type, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("subject", PERHAPS, struct form_service, subject, 1, TEXT_MOST),
-    CYAML_FIELD_SEQUENCE("fields", PERHAPS, struct form_service, fields, &text_entry, 0, 256),
+    CYAML_FIELD_SEQUENCE("fields", PERHAPS, struct form_service, fields, &text_entry, 0, 1024),
     CYAML_FIELD_STRING_PTR("max_request", PERHAPS, struct form_service, max_request, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("max_response", PERHAPS, struct form_service, max_response, 1, TEXT_MOST),
     CYAML_FIELD_UINT("timeout_ms", CYAML_FLAG_OPTIONAL, struct form_service, timeout_ms),
     CYAML_FIELD_STRING_PTR("retention", TEXT, struct form_service, retention, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("evidence", PERHAPS, struct form_service, evidence, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("description", PERHAPS, struct form_service, description, 1, TEXT_MOST),
     CYAML_FIELD_BOOL("pad", CYAML_FLAG_OPTIONAL, struct form_service, pad),
     CYAML_FIELD_SEQUENCE("operations", PERHAPS, struct form_service, operations, &operation_entry, 0, 256),
     CYAML_FIELD_END,
@@ -118,12 +119,23 @@ static const cyaml_schema_value_t purpose_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct form_purpose, purpose_fields),
 };
 
+static const cyaml_schema_field_t endpoint_fields[] = {
+    CYAML_FIELD_STRING_PTR("method", TEXT, struct form_endpoint, method, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("path", TEXT, struct form_endpoint, path, 1, TEXT_MOST),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t endpoint_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct form_endpoint, endpoint_fields),
+};
+
 static const cyaml_schema_field_t grant_fields[] = {
     CYAML_FIELD_STRING_PTR("consumer", TEXT, struct form_grant, consumer, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("service", TEXT, struct form_grant, service, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("purpose", TEXT, struct form_grant, purpose, 1, TEXT_MOST),
-    /* Loaded, an empty list looks like none, and none means every operation: so it may not be empty. */
+    /* Loaded, an empty list looks like none, and none means every operation or path: so it may not be empty.
+     */
     CYAML_FIELD_SEQUENCE("operations", PERHAPS, struct form_grant, operations, &text_entry, 1, 256),
+    CYAML_FIELD_SEQUENCE("endpoints", PERHAPS, struct form_grant, endpoints, &endpoint_entry, 1, 32),
     CYAML_FIELD_SEQUENCE("fields", PERHAPS, struct form_grant, fields, &text_entry, 0, 256),
     CYAML_FIELD_BOOL("whole", CYAML_FLAG_OPTIONAL, struct form_grant, whole),
     CYAML_FIELD_STRING_PTR("expires", TEXT, struct form_grant, expires, 1, TEXT_MOST),

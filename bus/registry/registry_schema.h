@@ -38,7 +38,7 @@ struct form_service {
     unsigned fields_count;
     char *max_request, *max_response;
     uint32_t timeout_ms;
-    char *retention, *evidence;
+    char *retention, *evidence, *description;
     bool pad;
     struct form_operation *operations;
     unsigned operations_count;
@@ -66,10 +66,15 @@ struct form_purpose {
     struct form_names name;
     char *legal_basis;
 };
+struct form_endpoint {
+    char *method, *path;
+};
 struct form_grant {
     char *consumer, *service, *purpose;
     char **operations;
     unsigned operations_count;
+    struct form_endpoint *endpoints;
+    unsigned endpoints_count;
     char **fields;
     unsigned fields_count;
     bool whole;

@@ -1,27 +1,10 @@
 #include "registry/template.h"
 
+#include "registry/glob.h"
+
 #include <string.h>
 
-bool template_next(const char *template, size_t *at, struct template_segment *out)
-{
-    if (template[*at] != '/' || template[*at + 1] == 0)
-        return false;
-    const char *start = template + *at + 1;
-    size_t len = strcspn(start, "/");
-    *at += 1 + len;
-    *out = (struct template_segment){0};
-    if (start[0] != '{') {
-        out->literal = bytes_make(start, len);
-        return true;
-    }
-    const char *colon = memchr(start, ':', len);
-    size_t name = colon != NULL ? (size_t)(colon - start) - 1 : len - 2;
-    out->parameter = bytes_make(start + 1, name);
-    if (colon != NULL)
-        out->type = subject_type_by_name(bytes_make(colon + 1, len - name - 3));
-    return true;
-}
-
+/* Segments of other bytes are globs, also those without a star. */
 static bool literal_valid(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -32,6 +15,30 @@ static bool literal_valid(const char *text, size_t len)
             return false;
     }
     return !(len == 1 && text[0] == '.') && !(len == 2 && text[0] == '.' && text[1] == '.');
+}
+
+bool template_next(const char *template, size_t *at, struct template_segment *out)
+{
+    if (template[*at] != '/' || template[*at + 1] == 0)
+        return false;
+    const char *start = template + *at + 1;
+    size_t len = strcspn(start, "/");
+    *at += 1 + len;
+    *out = (struct template_segment){0};
+    out->text = bytes_make(start, len);
+    if (start[0] != '{') {
+        out->kind = literal_valid(start, len)             ? TEMPLATE_LITERAL
+                    : bytes_equal_string(out->text, "**") ? TEMPLATE_REST
+                                                          : TEMPLATE_GLOB;
+        return true;
+    }
+    out->kind = TEMPLATE_PARAMETER;
+    const char *colon = memchr(start, ':', len);
+    size_t name = colon != NULL ? (size_t)(colon - start) - 1 : len - 2;
+    out->text = bytes_make(start + 1, name);
+    if (colon != NULL)
+        out->type = subject_type_by_name(bytes_make(colon + 1, len - name - 3));
+    return true;
 }
 
 static bool parameter_name_valid(const char *text, size_t len)
@@ -67,6 +74,16 @@ static bool name_seen(const struct bytes *names, size_t count, struct bytes name
     return false;
 }
 
+/* Of a segment that is no parameter. */
+static const char *segment_fault(const char *start, size_t len, bool last)
+{
+    if (literal_valid(start, len))
+        return NULL;
+    if (len == 2 && start[0] == '*' && start[1] == '*')
+        return last ? NULL : "'**' is the last segment of a path";
+    return glob_segment_fault(bytes_make(start, len));
+}
+
 const char *template_fault(const char *template)
 {
     if (template[0] != '/')
@@ -84,9 +101,9 @@ const char *template_fault(const char *template)
         if (len == 0)
             return "a path has no empty segment and no '/' at its end";
         if (start[0] != '{') {
-            if (!literal_valid(start, len))
-                return "a literal segment has letters, digits, '-', '.', '_' and '~' only, and is not '.' or "
-                       "'..'";
+            const char *fault = segment_fault(start, len, *p == 0);
+            if (fault != NULL)
+                return fault;
             continue;
         }
         if (len < 3 || start[len - 1] != '}')
@@ -105,27 +122,50 @@ const char *template_fault(const char *template)
     return NULL;
 }
 
+/* May a value of the type fit the glob? Identifiers are made of digits, tax numbers of letters and digits
+ * with separators. Where it is not plain that none does, one may. */
+static bool type_may_fit(enum subject_type type, struct bytes glob)
+{
+    if (type == SUBJECT_NONE || type == SUBJECT_TAX)
+        return true;
+    for (size_t i = 0; i < glob.len; i++)
+        if (glob.data[i] != '*' && !(glob.data[i] >= '0' && glob.data[i] <= '9'))
+            return false;
+    return true;
+}
+
 static bool segments_overlap(const struct template_segment *a, const struct template_segment *b)
 {
-    if (a->literal.len > 0 && b->literal.len > 0)
-        return bytes_equal(a->literal, b->literal);
     /* Two parameters always do: even where no value is of both types, a wrong one could not be said to be
      * meant for either. */
-    if (a->literal.len == 0 && b->literal.len == 0)
-        return true;
-    const struct template_segment *literal = a->literal.len > 0 ? a : b;
-    enum subject_type type = a->literal.len > 0 ? b->type : a->type;
+    if (a->kind == b->kind)
+        return a->kind == TEMPLATE_PARAMETER ||
+               (a->kind == TEMPLATE_LITERAL ? bytes_equal(a->text, b->text) : glob_overlap(a->text, b->text));
+    if (a->kind > b->kind) {
+        const struct template_segment *swap = a;
+        a = b;
+        b = swap;
+    }
+    if (a->kind == TEMPLATE_LITERAL && b->kind == TEMPLATE_GLOB)
+        return glob_match(b->text, a->text);
+    if (a->kind == TEMPLATE_PARAMETER)
+        return type_may_fit(a->type, b->text);
     char canonical[32];
-    return type == SUBJECT_NONE || subject_check(type, literal->literal, canonical) == REFUSAL_NONE;
+    return b->type == SUBJECT_NONE || subject_check(b->type, a->text, canonical) == REFUSAL_NONE;
 }
 
 bool template_overlap(const char *a, const char *b)
 {
     size_t at_a = 0, at_b = 0;
     for (;;) {
-        struct template_segment sa, sb;
+        struct template_segment sa = {0}, sb = {0};
+        bool first = at_a == 0;
         bool more_a = template_next(a, &at_a, &sa);
         bool more_b = template_next(b, &at_b, &sb);
+        bool rest = sa.kind == TEMPLATE_REST || sb.kind == TEMPLATE_REST;
+        /* The rest takes what follows its '/': there is one before each segment, and the one of "/" alone. */
+        if (rest && (first || (more_a && more_b)))
+            return true;
         if (more_a != more_b)
             return false;
         if (!more_a)
@@ -139,7 +179,22 @@ bool template_has_type(const char *template, enum subject_type type)
 {
     struct template_segment segment;
     for (size_t at = 0; template_next(template, &at, &segment);)
-        if (segment.literal.len == 0 && segment.type == type)
+        if (segment.kind == TEMPLATE_PARAMETER && segment.type == type)
             return true;
     return false;
+}
+
+void template_to_glob(const char *template, struct buffer *out)
+{
+    struct template_segment segment;
+    size_t at = 0;
+    while (template_next(template, &at, &segment)) {
+        buffer_append_string(out, "/");
+        if (segment.kind == TEMPLATE_PARAMETER)
+            buffer_append_string(out, "*");
+        else
+            buffer_append_bytes(out, segment.text);
+    }
+    if (at == 0)
+        buffer_append_string(out, "/");
 }

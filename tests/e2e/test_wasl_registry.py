@@ -117,6 +117,24 @@ def test_explain_says_what_decide_says(authority, words, code, says):
     assert result.returncode == code and says in result.stdout, result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("method, path, code, says", [
+    ("GET", "/persons/01234567890", 0, "endpoint:    GET /persons/0*"),
+    ("GET", "/persons/01234567890?at=2026", 0, "endpoint:    GET /persons/0*"),
+    ("GET", "/persons/11234567890", 1, "endpoint_not_permitted"),
+    ("GET", "/persons/%30", 1, "bad_parameter"),
+])
+def test_explain_says_which_endpoint_right_permits_and_takes_the_path_from_standard_input(authority, method, path, code, says):
+    authority.document["grants"][0]["endpoints"] = [{"method": "GET", "path": "/persons/0*"},
+                                                    {"method": "*", "path": "/persons/*/guardian-of/*"}]
+    authority.write()
+    words = ["registry", "explain", "-c", ENROLMENT, "-s", PERSON, "-m", method, "--path-stdin", authority.source]
+    result = tool("wasl", *words, check=False, input=path + "\n")
+    assert result.returncode == code and says in result.stdout, result.stdout + result.stderr
+    if code and says.startswith("endpoint"):
+        assert "endpoints:   only GET /persons/0*\n             * /persons/*/guardian-of/*" in result.stdout
+    assert tool("wasl", *words, check=False, input="").returncode == 2
+
+
 def test_exit_codes_tell_usage_from_missing_files(authority):
     assert wasl().returncode == 2
     assert wasl("registry").returncode == 2

@@ -65,6 +65,11 @@ static void print_service(const struct registry_service *s)
         printf("      fields:");
     for (size_t i = 0; i < s->field_count; i++)
         printf(" %s%s", s->fields[i], i + 1 == s->field_count ? "\n" : "");
+    if (s->described) {
+        char hex[2 * HASH_SIZE + 1];
+        hex_encode(s->description, HASH_SIZE, hex);
+        printf("      description: sha256 %s\n", hex);
+    }
 }
 
 static void print_member(const struct registry *r, const struct registry_member *m)
@@ -98,7 +103,11 @@ static void print_grant(const struct registry_grant *g)
     printf("\n  operations:");
     for (size_t i = 0; i < g->operation_count; i++)
         printf(" %s", g->operations[i]->code);
-    printf("%s\n  fields:", g->operation_count == 0 ? " all" : "");
+    printf("%s\n", g->operation_count == 0 ? " all" : "");
+    for (size_t i = 0; i < g->endpoint_count; i++)
+        printf("%s %s %s%s", i == 0 ? "  endpoints:" : ",", g->endpoints[i].method, g->endpoints[i].path,
+               i + 1 == g->endpoint_count ? "\n" : "");
+    printf("  fields:");
     for (size_t i = 0; i < g->field_count; i++)
         printf(" %s", g->fields[i]);
     printf("%s\n", g->whole ? " whole, unfiltered" : "");

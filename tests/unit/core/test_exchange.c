@@ -150,6 +150,25 @@ static void what_the_own_registry_does_not_allow_is_recorded_and_not_sent(void *
     assert_int_equal(hand_bus_count(&w->bus, MEN, MESSAGE_REQUEST), 0);
 }
 
+static void a_path_beside_the_grants_endpoints_is_refused_before_it_is_sealed(void **state)
+{
+    struct world *w = *state;
+    struct buffer narrow = {0};
+    country_sign_registry(
+        2, &country()->registry,
+        "fields: [/name/fr]\n    endpoints: [{method: POST, path: /persons/*/attestations}]", &narrow);
+    w->bus.registry = &narrow;
+    both(state);
+    ask_and_wait(w, world_ask_new(w, "01234567890"));
+    assert_int_equal(w->refusal, REFUSAL_ENDPOINT_NOT_PERMITTED);
+    world_run(w, recorded);
+    assert_int_equal(hand_bus_find(&w->bus, MEN, MESSAGE_REFUSAL)->header.outcome,
+                     REFUSAL_ENDPOINT_NOT_PERMITTED);
+    assert_int_equal(hand_bus_count(&w->bus, MEN, MESSAGE_REQUEST), 0);
+    w->bus.registry = &country()->registry;
+    buffer_free(&narrow);
+}
+
 static void each_refusal_of_an_ask_has_its_own_code(void **state)
 {
     struct world *w = both(state);
@@ -369,6 +388,7 @@ int main(void)
         TEST(a_header_whose_name_is_no_name_leaves_nothing),
         TEST(an_unknown_person_is_a_signed_outcome),
         TEST(what_the_own_registry_does_not_allow_is_recorded_and_not_sent),
+        TEST(a_path_beside_the_grants_endpoints_is_refused_before_it_is_sealed),
         TEST(each_refusal_of_an_ask_has_its_own_code),
         TEST(without_a_link_an_ask_is_refused_at_once),
         TEST(no_pseudonym_is_used_before_its_day_key_is_escrowed),

@@ -307,6 +307,55 @@ static void no_grant_no_answer(void **state)
     assert_int_equal(((struct world *)*state)->system.calls, 0);
 }
 
+static bool second_registry(struct world *w)
+{
+    struct core_status status;
+    core_status(w->core[MI], &status);
+    return status.registry_version == 2;
+}
+
+static unsigned responses; /* wanted */
+
+static bool answered_again(struct world *w)
+{
+    return hand_bus_count(&w->bus, MI, MESSAGE_RESPONSE) == responses;
+}
+
+/* As outcome(), of one more request. */
+static unsigned next_outcome(struct world *w, const struct world_request *r)
+{
+    responses = hand_bus_count(&w->bus, MI, MESSAGE_RESPONSE) + 1;
+    w->bus.hold_requests = false;
+    hand_bus_admit(&w->bus, world_request(w, r));
+    world_run(w, answered_again);
+    return hand_bus_find(&w->bus, MI, MESSAGE_RESPONSE)->header.outcome;
+}
+
+/* The operation is granted, this path of it is not: only the provider's adapter (and the consumer's, which
+ * need not be honest) can see that. */
+static void a_path_that_the_grant_does_not_permit_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct buffer narrow = {0};
+    country_sign_registry(2, &country()->registry,
+                          "fields: [/name/fr]\n    endpoints: [{method: GET, path: /persons/0*}, {method: "
+                          "'*', path: /persons/1*/*}]",
+                          &narrow);
+    w->bus.registry = &narrow;
+    hand_bus_notice(&w->bus, MI);
+    world_run(w, second_registry);
+    assert_int_equal(next_outcome(w, &plain), REFUSAL_NONE); /* a control: 01234567890 */
+    struct world_request other = plain, change = attest;
+    other.iuc = "11234567890";
+    assert_int_equal(next_outcome(w, &other), REFUSAL_ENDPOINT_NOT_PERMITTED);
+    assert_int_equal(next_outcome(w, &change), REFUSAL_ENDPOINT_NOT_PERMITTED);
+    assert_int_equal(w->system.calls, 1);
+    change.iuc = other.iuc;
+    assert_int_equal(next_outcome(w, &change), REFUSAL_NONE);
+    w->bus.registry = &country()->registry;
+    buffer_free(&narrow);
+}
+
 static void another_operation_than_the_header_names_is_refused(void **state)
 {
     struct world_request r = attest;
@@ -401,6 +450,7 @@ int main(void)
         TEST(a_list_of_slots_that_is_not_the_one_signed_is_refused),
         TEST(a_body_sealed_to_another_key_is_refused),
         TEST(no_grant_no_answer),
+        TEST(a_path_that_the_grant_does_not_permit_is_refused),
         TEST(another_operation_than_the_header_names_is_refused),
         TEST(another_person_in_the_path_than_declared_is_refused),
         TEST(a_question_about_nobody_is_refused),

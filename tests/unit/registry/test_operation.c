@@ -143,7 +143,9 @@ static void a_value_has_room_for_127_bytes(void **state)
 static void templates_are_judged_by_form(void **state)
 {
     (void)state;
-    static const char *const good[] = {"/", "/a", "/a/{b}", "/{iuc:IUC}", "/a.b~c/{x_1}"};
+    static const char *const good[] = {
+        "/",  "/a",   "/a/{b}", "/{iuc:IUC}",    "/a.b~c/{x_1}",      "/**", "/v1/**", "/{iuc:IUC}/**",
+        "/*", "/a*b", "/a.*",   "/a\\*b/{x}/c*", "/things:search(*)", "/*.*"};
     static const char *const bad[] = {"",         "a",
                                       "/a/",      "//",
                                       "/a//b",    "/{a}{b}",
@@ -154,7 +156,12 @@ static void templates_are_judged_by_form(void **state)
                                       "/a b",     "/a%20b",
                                       "/.",       "/../a",
                                       "/{a",      "/a}",
-                                      "/a;b",     "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}"};
+                                      "/a;b",     "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}",
+                                      "/**/a",    "/a**",
+                                      "/***",     "/**b",
+                                      "/a\\b",    "/a\\",
+                                      "/{a}*",    "/*?",
+                                      "/*%20",    "/**/"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         if (template_fault(good[i]) != NULL)
             fail_msg("%s: %s", good[i], template_fault(good[i]));
@@ -179,6 +186,91 @@ static void templates_overlap_when_a_path_fits_both(void **state)
     assert_false(template_overlap("/", "/{x}"));
 }
 
+static void globs_overlap_with_what_they_stand_for(void **state)
+{
+    (void)state;
+    static const char *const over[][2] = {
+        {"/**", "/"},          {"/**", "/a"},          {"/**", "/a/{b}"},         {"/**", "/b/**"},
+        {"/v1/**", "/v1/{x}"}, {"/v1/**", "/{x}/y"},   {"/v1/**", "/v1/a/b/c"},   {"/a*", "/abc"},
+        {"/a*", "/*c"},        {"/*", "/{x}"},         {"/*", "/{x:IUC}"},        {"/1*", "/{x:IUC}"},
+        {"/*.json", "/a.*"},   {"/{x:TAX}", "/1-*"},   {"/a\\*", "/a*"},          {"/*/b", "/a/*"},
+        {"/{x}/**", "/**"},    {"/a*/**", "/abc/{x}"}, {"/things:search", "/{x}"}};
+    static const char *const apart[][2] = {{"/v1/**", "/v1"},     {"/v1/**", "/v2/**"},  {"/a*", "/b*"},
+                                           {"/*.json", "/*.xml"}, {"/*", "/"},           {"/*", "/a/b"},
+                                           {"/s*", "/{x:IUC}"},   {"/a*", "/persons"},   {"/{x}/**", "/"},
+                                           {"/a\\*", "/ab"},      {"/v1/a/**", "/v1/a"}, {"/{x}/**", "/{y}"},
+                                           {"/a:b", "/{x:IUC}"},  {"/*a", "/*b"},        {"/ab*", "/ac*"}};
+    for (size_t i = 0; i < sizeof over / sizeof over[0]; i++)
+        if (!template_overlap(over[i][0], over[i][1]) || !template_overlap(over[i][1], over[i][0]))
+            fail_msg("%s and %s were said to be apart", over[i][0], over[i][1]);
+    for (size_t i = 0; i < sizeof apart / sizeof apart[0]; i++)
+        if (template_overlap(apart[i][0], apart[i][1]) || template_overlap(apart[i][1], apart[i][0]))
+            fail_msg("%s and %s were said to overlap", apart[i][0], apart[i][1]);
+}
+
+static const struct registry_operation wide[] = {
+    {"any", "GET", "/v1/**", true},
+    {"identity", "GET", "/persons/{iuc:IUC}", true},
+    {"under", "GET", "/persons/{iuc:IUC}/**", true},
+    {"requests", "GET", "/requests.*", true},
+    {"write", "POST", "/v1/**", false},
+};
+static const struct registry_service wide_service = {.operations = wide,
+                                                     .operation_count = sizeof wide / sizeof wide[0]};
+
+static enum refusal ask_wide(const char *method, const char *path)
+{
+    return operation_match(&wide_service, bytes_of_string(method), bytes_of_string(path), &match);
+}
+
+static void a_glob_stands_next_to_templates(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path, *code;
+    } good[] = {{"GET", "/v1/", "any"},
+                {"GET", "/v1/a/b/c/", "any"},
+                {"GET", "/v1/%D9%A0", "any"},
+                {"POST", "/v1/a", "write"},
+                {"GET", "/persons/01234567890", "identity"},
+                {"GET", "/persons/01234567890/", "under"},
+                {"GET", "/persons/01234567890/a/b", "under"},
+                {"GET", "/requests.json", "requests"},
+                {"GET", "/requests.", "requests"}};
+    static const char *const nothing[] = {"/v1",           "/v2/a", "/requests", "/requests.json/",
+                                          "/requests.a/b", "/"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        if (ask_wide(good[i].method, good[i].path) != REFUSAL_NONE)
+            fail_msg("%s was refused", good[i].path);
+        assert_string_equal(match.operation->code, good[i].code);
+    }
+    for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
+        if (ask_wide("GET", nothing[i]) != REFUSAL_UNKNOWN_OPERATION)
+            fail_msg("%s was taken", nothing[i]);
+    assert_int_equal(ask_wide("GET", "/persons/01234567890/a"), REFUSAL_NONE);
+    assert_int_equal(match.parameter_count, 1);
+    assert_string_equal(match.parameters[0].value, "01234567890");
+    assert_int_equal(ask_wide("GET", "/persons/0123456789/a"), REFUSAL_SUBJECT_LENGTH);
+}
+
+static void a_glob_takes_no_ambiguous_encoding(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "/v1/../admin", "/v1/%2e%2e/admin", "/v1/a%2Fb",        "/v1/%252e", "/v1//a",
+        "/v1/a;b",      "/v1/%61",          "/v1/%00",          "/v1/%FF",   "/v1/\xd9\xa0",
+        "/v1/%C2%85",   "/v1/a%",           "/requests.%C3%28", "/v1/.",     "/v1/a\\b",
+        "/v1/%5c"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (ask_wide("GET", bad[i]) != REFUSAL_BAD_PARAMETER)
+            fail_msg("%s was not refused as it should be", bad[i]);
+    char path[9000] = "/v1/";
+    memset(path + 4, 'a', 8192 - 4);
+    assert_int_equal(ask_wide("GET", path), REFUSAL_NONE);
+    path[8192] = 'a';
+    assert_int_equal(ask_wide("GET", path), REFUSAL_BAD_PARAMETER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +284,9 @@ int main(void)
         cmocka_unit_test(a_value_has_room_for_127_bytes),
         cmocka_unit_test(templates_are_judged_by_form),
         cmocka_unit_test(templates_overlap_when_a_path_fits_both),
+        cmocka_unit_test(globs_overlap_with_what_they_stand_for),
+        cmocka_unit_test(a_glob_stands_next_to_templates),
+        cmocka_unit_test(a_glob_takes_no_ambiguous_encoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

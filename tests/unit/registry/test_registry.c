@@ -67,6 +67,31 @@ static void the_sample_holds_what_it_says(void **state)
     registry_free(r);
 }
 
+static void endpoints_and_a_description_are_read(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    sample_document(&text);
+    sample_replace(&text, "operations: [identity]",
+                   "endpoints: [{method: GET, path: /persons/*}, {method: '*', path: /persons/*/a**}]");
+    sample_replace(&text, "retention: P1Y",
+                   "retention: P1Y\n            description: "
+                   "00ff02030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eAB");
+    struct registry *r = sample_load(&text);
+    const struct registry_grant *grant = registry_grant_at(r, 1);
+    assert_int_equal(grant->endpoint_count, 2);
+    assert_string_equal(grant->endpoints[1].method, "*");
+    assert_string_equal(grant->endpoints[1].path, "/persons/*/a**");
+    assert_int_equal(registry_grant_at(r, 0)->endpoint_count, 0);
+    const struct registry_service *portrait = registry_service(r, text_of("TN/GOV/MI/civil/portrait"));
+    assert_true(portrait->described);
+    assert_int_equal(portrait->description[1], 0xff);
+    assert_int_equal(portrait->description[31], 0xab);
+    assert_false(registry_service(r, text_of("TN/GOV/MI/civil/person"))->described);
+    registry_free(r);
+    buffer_free(&text);
+}
+
 static void the_quota_of_a_grant_goes_by_consumer_service_and_purpose(void **state)
 {
     (void)state;
@@ -246,6 +271,12 @@ static void faults_of_single_values_name_path_and_line(void **state)
          "members[0].subsystems[0].services[1].operations[0].path", "lower-case", 0},
         {"/portraits/{reference}", "/portraits//x", "members[0].subsystems[0].services[1].operations[0].path",
          "empty", 0},
+        {"/portraits/{reference}", "/portraits/**/x",
+         "members[0].subsystems[0].services[1].operations[0].path", "last segment", 0},
+        {"/persons/{iuc:IUC}/attestations", "/attestations/**",
+         "members[0].subsystems[0].services[0].operations[2].path", "no parameter here is of that type", 0},
+        {"retention: P1Y", "retention: P1Y\n            description: abc",
+         "members[0].subsystems[0].services[1].description", "64 hexadecimal", 0},
         {"legal_basis: law-1999-32", "legal_basis: \"loi no 32\"", "purposes[2].legal_basis", "a code", 0},
         {"code: statistics\n    name", "code: \"for statistics\"\n    name", "purposes[2].code", "code", 2},
         {"fr: Mutation scolaire", "fr: \"a\\tb\"", "purposes[1].name.fr", "control", 0},
@@ -324,6 +355,9 @@ static void doubles_name_both_places(void **state)
         {"{code: attest, method: POST, path: \"/persons/{iuc:IUC}/attestations\"}",
          "{code: attest, method: GET, path: \"/persons/{person:IUC}\"}",
          "members[0].subsystems[0].services[0].operations[2].path", "fits this and operations[0]", 0},
+        {"{code: attest, method: POST, path: \"/persons/{iuc:IUC}/attestations\"}",
+         "{code: attest, method: GET, path: \"/persons/{person:IUC}/**\"}",
+         "members[0].subsystems[0].services[0].operations[2].path", "fits this and operations[1]", 0},
         {"- /filiation", "- /iuc #elsewhere", "members[0].subsystems[0].services[0].fields[5]", "fields[0]",
          0},
         {"CN=TN/GOV/MEN,O=Wasl,C=TN", "CN=TN/GOV/MI,O=Wasl,C=TN\" #elsewhere \"",
@@ -412,6 +446,18 @@ static void grants_refer_to_what_exists(void **state)
         {"operations: [identity]", "operations: [identity, identity]", "grants[1].operations[1]", "already",
          0},
         {"operations: [identity]", "operations: []", "grants[1].operations", "at least 1", 0},
+        {"operations: [identity]", "endpoints: []", "grants[1].endpoints", "at least 1", 0},
+        {"operations: [identity]", "endpoints: [{method: FETCH, path: /**}]", "grants[1].endpoints[0].method",
+         "one of", 2},
+        {"operations: [identity]", "endpoints: [{method: GET, path: persons}]", "grants[1].endpoints[0].path",
+         "begins with '/'", 0},
+        {"operations: [identity]", "endpoints: [{method: GET, path: /person/*}]", "grants[1].endpoints[0]",
+         "no operation that is granted", 0},
+        {"operations: [identity]", "endpoints: [{method: PUT, path: /persons/*}]", "grants[1].endpoints[0]",
+         "no operation that is granted", 0},
+        {"operations: [identity]",
+         "operations: [identity]\n    endpoints: [{method: '*', path: /persons/*/*}]",
+         "grants[1].endpoints[0]", "no operation that is granted", 0},
         {"fields: [/name/ar]", "fields: [/name/en]", "grants[1].fields[0]", "not among the fields", 0},
         {"fields: [/name/ar]", "fields: [/name]", "grants[1].fields[0]", "not among the fields", 0},
         {"fields: [/name/ar]", "fields: []", "grants[1]", "permits nothing", 0},
@@ -533,6 +579,7 @@ int main(void)
         cmocka_unit_test(a_link_key_names_its_member),
         cmocka_unit_test(the_sealing_key_in_force_is_the_one_that_began_last),
         cmocka_unit_test(ledger_keys_say_from_where_they_sign),
+        cmocka_unit_test(endpoints_and_a_description_are_read),
         cmocka_unit_test(faults_of_single_values_name_path_and_line),
         cmocka_unit_test(keys_that_are_none_are_found),
         cmocka_unit_test(doubles_name_both_places),
