@@ -263,6 +263,9 @@ int fields_reduce(const struct registry_grant *grant, struct bytes body, struct 
         buffer_append_bytes(out, body);
         return 0;
     }
+    /* jansson steps over a NUL that follows a number or a word, and the walk would end there. */
+    if (memchr(body.data, 0, body.len) != NULL)
+        return error_set(e, ERROR_INTEGRITY, "the body holds a NUL byte: it is not JSON");
     if (too_deep(body))
         return error_set(e, ERROR_INTEGRITY, "the body is nested deeper than %d levels", DEPTH_MOST);
     json_error_t where;

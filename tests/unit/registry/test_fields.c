@@ -132,6 +132,8 @@ static void what_is_not_strict_json_is_refused(void **state)
     REFUSES("{\"a\":\"x\\u0000secret\"}");
     REFUSES("{\"a\":\"x\0secret\"}");
     REFUSES("{\"a\":1}\0");
+    REFUSES("{\"x\":null\0,\"a\":\"secret\"}");
+    REFUSES("{\"x\":[1\0,2],\"a\":\"secret\"}");
     REFUSES("{\"a\":01}");
     REFUSES("{\"a\":NaN}");
     REFUSES("{\"a\":1,}");
