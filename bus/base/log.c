@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +20,7 @@
 static struct {
     pthread_mutex_t lock;
     char program[32];
-    enum log_level least;
+    _Atomic(enum log_level) least;
 } state = {PTHREAD_MUTEX_INITIALIZER, "", LOG_INFO_};
 
 /* A line that is being made. What does not fit is cut: a log line never fails. */
@@ -221,15 +222,32 @@ void log_open(const char *program, enum log_level least)
 {
     pthread_mutex_lock(&state.lock);
     snprintf(state.program, sizeof state.program, "%s", program);
-    state.least = least;
+    atomic_store(&state.least, least);
     pthread_mutex_unlock(&state.lock);
+}
+
+void log_set_level(enum log_level least)
+{
+    atomic_store(&state.least, least);
+}
+
+bool log_level_parse(const char *word, enum log_level *out)
+{
+    static const char *const words[] = {"debug", "info", "warn", "error"};
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *out = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 void log_write(enum log_level level, const char *event, const char *fields, ...)
 {
     static const char *const names[] = {"debug", "info ", "warn ", "error"};
     pthread_mutex_lock(&state.lock);
-    if (level < state.least) {
+    if (level < atomic_load_explicit(&state.least, memory_order_relaxed)) {
         pthread_mutex_unlock(&state.lock);
         return;
     }

@@ -109,6 +109,16 @@ void metric_add_for(enum metric metric, unsigned label, uint64_t count)
     add_cell(metric, cell_of(metric, label), (int64_t)count);
 }
 
+void metric_raise_to(enum metric metric, uint64_t total)
+{
+    BUG_ON(rows[metric].kind != COUNTER || rows[metric].labels != LABELS_NONE);
+    int_fast64_t seen = atomic_load_explicit(&cells[metric][0], memory_order_relaxed);
+    while ((uint64_t)seen < total &&
+           !atomic_compare_exchange_weak_explicit(&cells[metric][0], &seen, (int_fast64_t)total,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 void metric_change(enum metric metric, int64_t by)
 {
     BUG_ON(rows[metric].kind != LEVEL);

@@ -25,8 +25,9 @@ enum metric_stage { METRIC_ADMIT, METRIC_WRITER, METRIC_RESULTS };
  * "other". */
 void metric_add(enum metric metric, uint64_t count);
 void metric_add_for(enum metric metric, unsigned label, uint64_t count);
-void metric_change(enum metric metric, int64_t by); /* LEVEL */
-void metric_set(enum metric metric, int64_t value); /* GAUGE */
+void metric_raise_to(enum metric metric, uint64_t total); /* a COUNTER that somebody else keeps */
+void metric_change(enum metric metric, int64_t by);       /* LEVEL */
+void metric_set(enum metric metric, int64_t value);       /* GAUGE */
 void metric_set_for(enum metric metric, unsigned label, int64_t value);
 void metric_forget(enum metric metric);                         /* GAUGE: its value is not known any more */
 void metric_observe(enum metric metric, uint64_t microseconds); /* TIMES */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/heart.h"
 #include "base/log.h"
 #include "broker/judge.h"
 #include "ledger/truststore.h"
@@ -9,6 +10,7 @@
 #include "wire/link.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +21,9 @@ struct admit {
     struct admit_options options;
     pthread_t threads[THREADS_MOST];
     unsigned count;
+    atomic_uint begun; /* threads that have taken their heart */
+    struct heart *hearts[THREADS_MOST];
+    atomic_bool closed; /* after the queue was */
 };
 
 /* --- HELLO --- */
@@ -163,8 +168,14 @@ static void *verifier(void *arg)
 {
     struct admit *a = arg;
     struct pipeline *p = a->options.pipeline;
-    struct job *job;
-    while ((job = queue_wait(pipeline_admit(p), UINT64_MAX)) != NULL) {
+    struct heart *heart = a->hearts[atomic_fetch_add(&a->begun, 1)];
+    for (;;) {
+        struct job *job = queue_wait(pipeline_admit(p), HEART_EVERY);
+        heart_beat(heart);
+        if (job == NULL && atomic_load(&a->closed))
+            return NULL;
+        if (job == NULL)
+            continue;
         struct queue *next = pipeline_writer(p);
         if (job->kind == JOB_MESSAGE) {
             judge(job, a->options.instance, a->options.chains, clock_wall());
@@ -176,7 +187,6 @@ static void *verifier(void *arg)
         }
         pipeline_pass(next, job);
     }
-    return NULL;
 }
 
 struct admit *admit_start(const struct admit_options *options, struct error *e)
@@ -187,6 +197,9 @@ struct admit *admit_start(const struct admit_options *options, struct error *e)
     unsigned wanted = options->threads > 0 ? options->threads : cores > 0 ? (unsigned)cores : 1;
     if (wanted > THREADS_MOST)
         wanted = THREADS_MOST;
+    if (options->hearts != NULL)
+        for (unsigned i = 0; i < wanted; i++)
+            a->hearts[i] = hearts_add(options->hearts, "verifier");
     for (; a->count < wanted; a->count++) {
         int failed = pthread_create(&a->threads[a->count], NULL, verifier, a);
         if (failed != 0) {
@@ -203,6 +216,7 @@ void admit_stop(struct admit *admit)
     if (admit == NULL)
         return;
     queue_close(pipeline_admit(admit->options.pipeline));
+    atomic_store(&admit->closed, true);
     for (unsigned i = 0; i < admit->count; i++)
         pthread_join(admit->threads[i], NULL);
     free(admit);

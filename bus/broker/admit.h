@@ -17,6 +17,7 @@ struct admit_options {
     const char *instance;
     const struct note_verifier *ledger_key; /* this bus's own */
     unsigned threads;                       /* 0: one per core */
+    struct hearts *hearts;                  /* each thread gets one; NULL: none */
 };
 /* Everything in options outlives it. NULL with e set. */
 struct admit *admit_start(const struct admit_options *options, struct error *e);

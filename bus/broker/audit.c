@@ -1,9 +1,11 @@
 #include "broker/audit.h"
 
+#include "base/alarm.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "ledger/ledger.h"
 #include "ledger/truststore.h"
 #include "tlog/tile.h"
@@ -166,9 +168,25 @@ static enum MHD_Result send_status(struct audit *audit, struct MHD_Connection *c
     buffer_printf(&out, "\"interrupted\":%" PRIu64 ",\"late\":%" PRIu64 ",\"unattributed\":%" PRIu64 ",",
                   status.interrupted, status.late, status.unattributed);
     put_json_time(&out, "registry_valid_until", status.registry_valid_until);
-    buffer_printf(&out, "\"registry_version\":%" PRIu64 ",\"disk_used\":%.4f}\n", status.registry_version,
-                  status.disk_used);
+    buffer_printf(&out, "\"registry_version\":%" PRIu64 ",\"disk_used\":%.4f,\"disk_days_left\":",
+                  status.registry_version, status.disk_used);
+    if (status.disk_days_left < 0)
+        buffer_append_string(&out, "null");
+    else
+        buffer_printf(&out, "%.1f", status.disk_days_left);
+    buffer_append_string(&out, ",\"alarms\":");
+    alarms_json(&out);
+    buffer_append_string(&out, "}\n");
     return send_bytes(audit, connection, &out, "application/json", false);
+}
+
+static enum MHD_Result send_metrics(struct audit *audit, struct MHD_Connection *connection)
+{
+    struct buffer out = {0};
+    if (audit->source.refresh != NULL)
+        audit->source.refresh(audit->source.refresh_arg);
+    metrics_write(METRIC_SIDE_BUS, &out);
+    return send_bytes(audit, connection, &out, "text/plain; version=0.0.4; charset=utf-8", false);
 }
 
 static enum MHD_Result send_checkpoint(struct audit *audit, struct MHD_Connection *connection)
@@ -214,6 +232,8 @@ static enum MHD_Result route(struct audit *audit, struct MHD_Connection *connect
         return send_checkpoint(audit, connection);
     if (strcmp(url, "/status") == 0)
         return send_status(audit, connection);
+    if (strcmp(url, "/metrics") == 0)
+        return send_metrics(audit, connection);
     if (strncmp(url, "/tile/", 6) == 0)
         return send_tile(audit, connection, bytes_of_string(url + 1));
     if (strncmp(url, "/trust/", 7) == 0)

@@ -9,6 +9,7 @@
  *   /tile/entries/<N>[.p/<W>]         entry bundles
  *   /trust/<64 hex digits>            an object of the trust store: registry, certificate chain, CRL
  *   /status                           JSON for operators, no personal data
+ *   /metrics                          for Prometheus (base/metrics.h)
  *
  * Anything else is 404, any method but GET and HEAD 405. Connections, request sizes, waiting and the bytes of
  * answers under way are bounded: a slow reader costs only itself.
@@ -34,12 +35,15 @@ struct audit_status {
     uint64_t registry_version;
     uint64_t registry_valid_until; /* microseconds; 0: no registry */
     double disk_used;              /* share of the ledger's map, 0.0 to 1.0 */
+    double disk_days_left;         /* until nothing new is accepted; negative: not known */
     const char *trouble;           /* static words while nothing is admitted; NULL when all is well */
 };
 /* Called on the audit thread: must be safe there and must not wait. The struct is zeroed before. */
 struct audit_status_source {
     void (*fill)(void *arg, struct audit_status *out);
     void *arg;
+    void (*refresh)(void *arg); /* before the metrics are shown; NULL: nothing to do */
+    void *refresh_arg;
 };
 
 /* Starts serving. A stale socket at the path is replaced, a live one or another kind of file is an error. The

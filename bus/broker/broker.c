@@ -2,13 +2,18 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/heart.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/notify.h"
+#include "base/process.h"
+#include "base/scrape.h"
 #include "broker/admit.h"
 #include "broker/audit.h"
 #include "broker/dispatch.h"
 #include "broker/door.h"
 #include "broker/keeper.h"
+#include "broker/vitals.h"
 #include "broker/writer.h"
 #include "ledger/truststore.h"
 #include "wire/zap.h"
@@ -40,13 +45,16 @@ struct broker {
     struct writer *writer;
     struct keeper *keeper;
     struct audit *audit;
+    struct vitals *vitals;
+    struct scrape *scrape;
+    struct hearts *hearts;
     struct status status;
     void *context, *socket;
     struct zap *zap;
     char endpoint[256];
     struct loop *loop;
     struct loop_source *door;
-    struct loop_timer *tick, *deadline, *parting;
+    struct loop_timer *tick, *deadline, *parting, *watchdog;
     struct transport transport;
     struct io io;
     int code;
@@ -215,6 +223,8 @@ static void on_tick(void *arg)
     peers_tick(b->io.peers, b->io.now, b->io.monotonic);
     door_tick(&b->io);
     cache_expire(b->io.cache, b->io.now);
+    atomic_store(&b->status.pipeline_messages, pipeline_inside(b->io.pipeline));
+    atomic_store(&b->status.pipeline_bytes, pipeline_bytes(b->io.pipeline));
     set_reading(b);
     loop_timer_set(b->tick, b->io.monotonic + TICK);
 }
@@ -222,10 +232,25 @@ static void on_tick(void *arg)
 static void on_hangup(void *arg)
 {
     struct broker *b = arg;
-    if (b->keeper == NULL)
+    if (b->keeper == NULL || b->vitals == NULL)
         return;
     log_info("reload_asked", NULL);
+    notify_reloading();
     keeper_reload(b->keeper);
+    vitals_reload(b->vitals);
+}
+
+/* The loop itself is alive, or this would not run; it vouches for the others only while they are too. */
+static void on_watchdog(void *arg)
+{
+    struct broker *b = arg;
+    uint64_t period = notify_watchdog_period();
+    const char *missing = hearts_missing(b->hearts, period / 2);
+    if (missing == NULL)
+        notify_alive();
+    else
+        log_error("thread_does_not_go_on", "thread=%s", missing);
+    loop_timer_set(b->watchdog, loop_now_monotonic(b->loop) + period / 4);
 }
 
 /* --- opening, in order --- */
@@ -363,6 +388,7 @@ static int start_threads(struct broker *b, struct error *e)
         .batch_messages = (unsigned)limits->batch_messages,
         .batch_time = limits->batch_ms * 1000,
         .refusals_per_second = (unsigned)limits->refusals_per_second,
+        .heart = hearts_add(b->hearts, "writer"),
     };
     b->writer = writer_start(&writing, b->io.snapshot, e);
     if (b->writer == NULL || remember_begun(b, e) != 0)
@@ -374,6 +400,7 @@ static int start_threads(struct broker *b, struct error *e)
         .instance = b->config->instance,
         .ledger_key = &b->ledger_key.verifier,
         .threads = (unsigned)limits->verifiers,
+        .hearts = b->hearts,
     };
     b->admit = admit_start(&admitting, e);
     return b->admit == NULL ? -1 : 0;
@@ -417,11 +444,19 @@ static int open_socket(struct broker *b, struct error *e, int *code)
     return b->keeper == NULL ? -1 : 0;
 }
 
-static int open_audit(struct broker *b, struct error *e)
+/* Who looks after the bus, and who may look at it. */
+static int open_windows(struct broker *b, struct error *e)
 {
+    const struct vitals_options looking = {b->config, &b->status, b->ledger, b->io.box, b->io.pipeline};
+    b->vitals = vitals_start(&looking, e);
+    if (b->vitals == NULL)
+        return -1;
+    const struct scrape_options scraping = {b->config->metrics, METRIC_SIDE_BUS, vitals_refresh, b->vitals};
+    if (b->config->metrics != NULL && (b->scrape = scrape_start(&scraping, e)) == NULL)
+        return -1;
     if (b->config->audit_socket == NULL)
         return 0;
-    const struct audit_status_source source = {status_fill, &b->status};
+    const struct audit_status_source source = {status_fill, &b->status, vitals_refresh, b->vitals};
     b->audit = audit_start(b->config->audit_socket, b->ledger, b->truststore, &source, e);
     return b->audit == NULL ? -1 : 0;
 }
@@ -432,6 +467,8 @@ static int open_loop(struct broker *b, struct error *e)
     b->tick = loop_timer_new(b->loop, on_tick, b);
     b->deadline = loop_timer_new(b->loop, on_deadline, b);
     b->parting = loop_timer_new(b->loop, end_loop, b);
+    b->watchdog = loop_timer_new(b->loop, on_watchdog, b);
+    b->hearts = hearts_new();
     return loop_handle_signals(b->loop, on_hangup, b, e);
 }
 
@@ -441,18 +478,25 @@ struct broker *broker_open(const struct config *config, struct error *e, int *co
     b->config = config;
     b->lock = -1;
     *code = 0;
-    if (open_loop(b, e) < 0 || lock_state(b, e) < 0)
+    /* Keys may be root's own files; nothing after them needs root. */
+    if (open_loop(b, e) < 0 || open_keys(b, e) < 0 ||
+        process_give_folder(config->state, config->user, e) < 0 || process_become(config->user, e) < 0 ||
+        lock_state(b, e) < 0)
         goto failed;
     forget_endpoint(b);
     open_io(b);
-    if (open_keys(b, e) < 0 || open_storage(b, e) < 0 || open_snapshot(b, e) < 0 || start_threads(b, e) < 0 ||
-        open_socket(b, e, code) < 0 || open_audit(b, e) < 0 || tell_endpoint(b, e) < 0)
+    if (open_storage(b, e) < 0 || open_snapshot(b, e) < 0 || start_threads(b, e) < 0 ||
+        open_socket(b, e, code) < 0 || open_windows(b, e) < 0 || tell_endpoint(b, e) < 0)
         goto failed;
     b->door = loop_add_socket(b->loop, b->socket, on_frames, b);
     loop_add_fd(b->loop, queue_event_fd(pipeline_results(b->io.pipeline)), on_results, b);
     loop_timer_set(b->tick, clock_monotonic() + TICK);
-    log_info("ready", "endpoint=%s instance=%s registry=%llu", b->endpoint, config->instance,
-             (unsigned long long)registry_version(snapshot_registry(b->io.snapshot)));
+    if (notify_watchdog_period() > 0)
+        loop_timer_set(b->watchdog, clock_monotonic());
+    log_info("ready", "endpoint=%s instance=%s registry=%llu metrics=%s", b->endpoint, config->instance,
+             (unsigned long long)registry_version(snapshot_registry(b->io.snapshot)),
+             b->scrape != NULL ? scrape_address(b->scrape) : "none");
+    notify_ready();
     return b;
 failed:
     if (*code == 0)
@@ -470,6 +514,7 @@ int broker_run(struct broker *b)
     }
     if (b->code != BROKER_OK)
         return b->code;
+    notify_stopping();
     log_info("stopping", "exchanges=%zu", exchanges_count(b->io.exchanges));
     new_turn(b);
     b->io.stopping = true;
@@ -492,6 +537,8 @@ void broker_close(struct broker *b)
     if (b->lock >= 0)
         forget_endpoint(b);
     audit_stop(b->audit);
+    scrape_stop(b->scrape);
+    vitals_stop(b->vitals);
     keeper_stop(b->keeper);
     link_close(b->socket);
     zap_stop(b->zap);
@@ -512,9 +559,11 @@ void broker_close(struct broker *b)
     loop_timer_free(b->tick);
     loop_timer_free(b->deadline);
     loop_timer_free(b->parting);
+    loop_timer_free(b->watchdog);
     loop_free(b->loop);
     note_signer_clear(&b->ledger_key);
     link_key_clear(&b->link_key);
+    hearts_free(b->hearts);
     if (b->lock >= 0)
         close(b->lock);
     free(b);

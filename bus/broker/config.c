@@ -1,6 +1,10 @@
 #include "broker/config.h"
 
+#include "base/credential.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/scrape.h"
 #include "registry/identifier.h"
 #include "tlog/note.h"
 #include "wire/link.h"
@@ -47,6 +51,9 @@ static const cyaml_schema_field_t root_fields[] = {
     CYAML_FIELD_STRING_PTR("crls", PERHAPS, struct config, crls, 1, 4096),
     CYAML_FIELD_SEQUENCE("crl_files", PERHAPS, struct config, crl_files, &text_entry, 0, 64),
     CYAML_FIELD_STRING_PTR("audit_socket", PERHAPS, struct config, audit_socket, 1, 4096),
+    CYAML_FIELD_STRING_PTR("metrics", PERHAPS, struct config, metrics, 1, SCRAPE_ADDRESS_MOST - 1),
+    CYAML_FIELD_STRING_PTR("user", PERHAPS, struct config, user, 1, 32),
+    CYAML_FIELD_STRING_PTR("log_level", PERHAPS, struct config, log_level, 1, 16),
     CYAML_FIELD_MAPPING("authority", CYAML_FLAG_DEFAULT, struct config, authority, authority_fields),
     CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct config, limits, limits_fields),
     CYAML_FIELD_END,
@@ -61,6 +68,7 @@ struct config_file {
     char **paths;         /* those that were relative, from the file's folder on */
     size_t path_count;
     char **crl_files;
+    char *path;
 };
 
 struct limit_rule {
@@ -115,13 +123,11 @@ static void check_limits(struct config_file *file, struct faults *faults)
 
 static char *from_folder(struct config_file *file, const char *folder, int folder_len, char *path)
 {
-    if (path == NULL || path[0] == '/' || folder_len == 0)
-        return path;
-    struct buffer whole = {0};
-    buffer_printf(&whole, "%.*s%s", folder_len, folder, path);
-    buffer_append(&whole, "", 1);
-    file->paths[file->path_count++] = (char *)whole.data;
-    return (char *)whole.data;
+    if (path == NULL)
+        return NULL;
+    char *placed = credential_path(path, folder, (size_t)folder_len);
+    file->paths[file->path_count++] = placed;
+    return placed;
 }
 
 /* A relative path begins at the folder of the configuration, wherever the daemon was started. */
@@ -189,6 +195,15 @@ static void check(struct config_file *file, struct faults *faults)
             verifier.type != NOTE_ED25519)
             yamlfile_fault(file->yaml, faults, path, "is not a vkey of an Ed25519 note key");
     }
+    if (c->metrics != NULL && !scrape_address_valid(c->metrics))
+        yamlfile_fault(file->yaml, faults, "metrics", "must be 127.0.0.1:PORT, \"[::1]:PORT\" or unix:/PATH");
+    enum log_level level;
+    if (c->log_level != NULL && !log_level_parse(c->log_level, &level))
+        yamlfile_fault(file->yaml, faults, "log_level", "\"%s\" is none of debug, info, warn, error",
+                       c->log_level);
+    struct error e = {0};
+    if (c->user != NULL && !process_user_valid(c->user, &e))
+        yamlfile_fault(file->yaml, faults, "user", "%s", e.text);
     check_keys(file, faults);
     check_file(file, "registry", c->registry, faults);
     check_file(file, "crls", c->crls, faults);
@@ -209,6 +224,8 @@ struct config_file *config_load(const char *path, struct faults *faults, struct 
     struct config_file *file = memory_zeroed(1, sizeof(*file));
     file->yaml = yaml;
     memcpy(&file->config, yamlfile_root(yaml), sizeof(file->config));
+    file->path = string_copy(path);
+    file->config.path = file->path;
     place_paths(file, path);
     unsigned before = faults->count;
     check(file, faults);
@@ -233,6 +250,7 @@ void config_free(struct config_file *file)
         free(file->paths[i]);
     free(file->paths);
     free(file->crl_files);
+    free(file->path);
     yamlfile_free(file->yaml);
     free(file);
 }

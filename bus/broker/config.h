@@ -24,7 +24,9 @@ struct config_limits {
 };
 
 struct config {
-    char *instance, *listen, *state, *link_key, *ledger_key, *registry, *crls, *audit_socket;
+    char *instance, *listen, *state, *link_key, *ledger_key, *registry, *crls, *audit_socket, *metrics, *user,
+        *log_level;
+    const char *path; /* of the file itself */
     char **crl_files;
     unsigned crl_files_count;
     struct config_authority {

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/store.h"
 
 #include <argp.h>
@@ -14,12 +15,15 @@ const char *argp_program_version = "wasl-bus " WASL_VERSION;
 
 struct options {
     const char *config;
+    char *user;
     bool check, verbose;
 };
 
 static const struct argp_option known[] = {
     {"config", 'c', "FILE", 0, "Configuration (YAML); required", 0},
     {"check", 'n', NULL, 0, "Check configuration and keys, say every fault with its line, and exit", 0},
+    {"user", 'u', "NAME", 0,
+     "Started as root, become this user for good (instead of the configuration's user)", 0},
     {"verbose", 'v', NULL, 0, "Log more", 0},
     {0},
 };
@@ -33,6 +37,9 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'n':
         options->check = true;
+        return 0;
+    case 'u':
+        options->user = arg;
         return 0;
     case 'v':
         options->verbose = true;
@@ -71,6 +78,10 @@ int main(int argc, char **argv)
     log_open("wasl-bus", options.verbose ? LOG_DEBUG_ : LOG_INFO_);
 
     struct error e = {0};
+    if (process_harden(&e) != 0) {
+        fprintf(stderr, "wasl-bus: %s\n", e.text);
+        return BROKER_FAILED;
+    }
     struct faults faults = {0};
     struct config_file *file = config_load(options.config, &faults, &e);
     if (faults.count > 0)
@@ -81,8 +92,16 @@ int main(int argc, char **argv)
         return BROKER_USAGE;
     }
     int code = BROKER_OK;
-    if (!options.check) {
-        struct broker *broker = broker_open(config_get(file), &e, &code);
+    enum log_level level;
+    struct config config = *config_get(file);
+    if (options.user != NULL)
+        config.user = options.user;
+    if (!options.verbose && config.log_level != NULL && log_level_parse(config.log_level, &level))
+        log_set_level(level);
+    if (options.check) {
+        printf("%s: no fault found\n", options.config);
+    } else {
+        struct broker *broker = broker_open(&config, &e, &code);
         if (broker == NULL) {
             log_error("start_refused", "reason=%s", e.text);
             fprintf(stderr, "wasl-bus: %s\n", e.text);

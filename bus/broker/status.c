@@ -1,8 +1,36 @@
 #include "broker/status.h"
 
+#include "base/metrics.h"
+#include "wire/entry.h"
+
 void status_count(atomic_uint_fast64_t *counter)
 {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+void status_entry(struct status *status, unsigned type, unsigned reason)
+{
+    switch (type) {
+    case ENTRY_ADMITTED:
+    case ENTRY_SUBJECT_KEY:
+        status_count(&status->admitted);
+        break;
+    case ENTRY_REFUSED:
+        status_count(&status->refused);
+        metric_add_for(METRIC_REFUSED, reason, 1);
+        break;
+    case ENTRY_LATE:
+        status_count(&status->late);
+        break;
+    case ENTRY_TIMED_OUT:
+        status_count(&status->timed_out);
+        break;
+    case ENTRY_INTERRUPTED:
+        status_count(&status->interrupted);
+        break;
+    default:
+        break;
+    }
 }
 
 void status_fill(void *arg, struct audit_status *out)
@@ -20,5 +48,7 @@ void status_fill(void *arg, struct audit_status *out)
     out->registry_version = atomic_load(&s->registry_version);
     out->registry_valid_until = atomic_load(&s->registry_valid_until);
     out->disk_used = (double)atomic_load(&s->disk_used) / 1e6;
+    int64_t days = atomic_load(&s->disk_days);
+    out->disk_days_left = days < 0 ? -1.0 : (double)days / 1e3;
     out->trouble = atomic_load(&s->trouble);
 }

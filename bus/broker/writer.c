@@ -1,8 +1,11 @@
 #include "broker/writer.h"
 
+#include "base/alarm.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/heart.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "broker/evidence.h"
 #include "broker/limiter.h"
 #include "ledger.pb-c.h"
@@ -21,8 +24,6 @@
     "an adapter holds a checkpoint, signed by this ledger's key, that this ledger does not extend: it was "  \
     "rolled back "                                                                                           \
     "(restored from a backup), or it shows different members different logs; see bus/broker/README.md"
-/* Above this share nothing new is accepted; what ends an exchange still has room. */
-#define DISK_ADMITS 0.8
 
 struct writer {
     struct writer_options options;
@@ -35,7 +36,7 @@ struct writer {
     size_t count;
     uint64_t now;
     bool again[BATCH_CAPACITY]; /* judged by another snapshot: back to admit */
-    bool full;                  /* above DISK_ADMITS at the last commit */
+    bool full;                  /* above STATUS_DISK_ADMITS at the last commit */
     atomic_bool closing;
     bool stopped; /* a split view or roll-back was proven: nothing more is written */
 };
@@ -79,11 +80,12 @@ static void note_disk(struct writer *w)
 {
     double used = ledger_used(w->options.ledger);
     atomic_store(&w->options.status->disk_used, (uint_fast32_t)(used * 1e6));
-    bool full = used > DISK_ADMITS;
+    bool full = used > STATUS_DISK_ADMITS;
     if (full == w->full || w->stopped)
         return;
     w->full = full;
     atomic_store(&w->options.status->trouble, full ? "the ledger's disk is nearly full" : NULL);
+    alarm_set(ALARM_DISK_FULL, full, NULL);
     if (full)
         log_error("disk_full", "used=%.3f", used);
     else
@@ -209,6 +211,7 @@ static void put_rest_of_refusals(struct writer *w, bool all)
                                     rest.hash, &result, &e) < 0)
             fatal("ledger_put_failed", &e);
         atomic_fetch_add(&w->options.status->refused, rest.count);
+        metric_add_for(METRIC_REFUSED, rest.reason, rest.count);
         log_warn("refusals_counted", "member=%s count=%" PRIu64, rest.member, rest.count);
     }
 }
@@ -302,31 +305,6 @@ static void answer_old(struct message *m, const struct ledger_result *result)
     entry_release(&hold);
 }
 
-static void count(struct writer *w, const struct ledger_result *result)
-{
-    struct status *s = w->options.status;
-    switch (result->type) {
-    case ENTRY_ADMITTED:
-    case ENTRY_SUBJECT_KEY:
-        status_count(&s->admitted);
-        break;
-    case ENTRY_REFUSED:
-        status_count(&s->refused);
-        break;
-    case ENTRY_LATE:
-        status_count(&s->late);
-        break;
-    case ENTRY_TIMED_OUT:
-        status_count(&s->timed_out);
-        break;
-    case ENTRY_INTERRUPTED:
-        status_count(&s->interrupted);
-        break;
-    default:
-        break;
-    }
-}
-
 static void finish_message(struct writer *w, struct job *job, const struct ledger_result *result)
 {
     struct message *m = &job->message;
@@ -345,7 +323,7 @@ static void finish_message(struct writer *w, struct job *job, const struct ledge
                     (uint32_t)result->reason == m->header.outcome;
     if (result->type == ENTRY_REFUSED && !reported)
         m->answer = result->reason;
-    count(w, result);
+    status_entry(w->options.status, result->type, (unsigned)result->reason);
 }
 
 static void consistency(struct writer *w, uint64_t old_size, uint64_t new_size, uint8_t (**proof)[HASH_SIZE],
@@ -402,7 +380,7 @@ static void finish_job(struct writer *w, struct job *job, const struct ledger_re
         job->end.old = result->old;
         if (!result->old) {
             receipt(w, result->index, &job->end.entry, &job->end.proof);
-            count(w, result);
+            status_entry(w->options.status, result->type, (unsigned)result->reason);
         }
         break;
     case JOB_CHANGE:
@@ -516,8 +494,13 @@ static void write_batch(struct writer *w)
         if (!w->again[i])
             put_job(w, w->batch[i], &w->results[i]);
     }
-    if (writing && !w->stopped && ledger_commit(w->options.ledger, &e) < 0)
-        fatal("ledger_commit_failed", &e);
+    if (writing && !w->stopped) {
+        uint64_t before = clock_monotonic();
+        if (ledger_commit(w->options.ledger, &e) < 0)
+            fatal("ledger_commit_failed", &e);
+        metric_observe(METRIC_LEDGER_COMMIT, clock_monotonic() - before);
+        metric_add(METRIC_LEDGER_BATCH, w->count);
+    }
     note_disk(w);
     for (size_t i = 0; i < w->count; i++) {
         if (w->again[i]) {
@@ -532,8 +515,8 @@ static void write_batch(struct writer *w)
 static uint64_t patience(const struct writer *w)
 {
     uint64_t due = rest_due(w), now = clock_wall();
-    if (due == UINT64_MAX)
-        return UINT64_MAX;
+    if (due > now && due - now > HEART_EVERY)
+        return HEART_EVERY;
     return due > now ? due - now : 1;
 }
 
@@ -542,11 +525,14 @@ static void *writer_thread(void *arg)
     struct writer *w = arg;
     struct queue *queue = pipeline_writer(w->options.pipeline);
     for (;;) {
-        /* NULL: closed and empty, or the second of counted refusals is over. */
+        /* NULL: closed and empty, time to beat, or the second of counted refusals is over. */
+        heart_beat(w->options.heart);
         struct job *first = queue_wait(queue, patience(w));
         if (first == NULL && atomic_load(&w->closing))
             return NULL;
         w->now = clock_wall();
+        if (first == NULL && rest_due(w) > w->now)
+            continue;
         gather(w, first);
         write_batch(w);
     }

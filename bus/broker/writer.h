@@ -21,6 +21,7 @@ struct writer_options {
     unsigned batch_messages;
     uint64_t batch_time; /* microseconds */
     unsigned refusals_per_second;
+    struct heart *heart; /* beats at every turn; NULL: none */
 };
 /*
  * First, on the caller's thread, the batch of the start: exchanges that the last process left open are

@@ -101,11 +101,11 @@ struct desk *desk_open_on(const char *state, const struct note_signer *signer)
     d->io.cache = cache_new(d->limits.cache_bytes);
     d->io.now = clock_wall();
     d->io.monotonic = clock_monotonic();
-    const struct writer_options writing = {d->io.pipeline, d->ledger,    d->vault, &d->status, 256,
-                                           5000,           desk_refusals};
+    const struct writer_options writing = {d->io.pipeline, d->ledger,     d->vault, &d->status, 256,
+                                           5000,           desk_refusals, NULL};
     d->writer = must(writer_start(&writing, d->io.snapshot, &e), &e);
-    const struct admit_options admitting = {d->io.pipeline, d->chains,         d->truststore,
-                                            "TN",           &signer->verifier, 2};
+    const struct admit_options admitting = {d->io.pipeline,    d->chains, d->truststore, "TN",
+                                            &signer->verifier, 2,         NULL};
     d->admit = must(admit_start(&admitting, &e), &e);
     return d;
 }
