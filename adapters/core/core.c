@@ -8,6 +8,7 @@
 #include "core/asking.h"
 #include "core/catchup.h"
 #include "core/common.h"
+#include "core/describing.h"
 #include "core/waiting.h"
 #include "wire/envelope.h"
 
@@ -31,6 +32,7 @@ struct core {
     struct waiting *waiting;
     struct asking *asking;
     struct answering *answering;
+    struct describing *describing;
 
     struct queue *asks; /* from the fronts' threads */
     struct loop_source *asks_source;
@@ -185,7 +187,10 @@ static void on_proof(void *arg, uint64_t old_size, uint64_t new_size, const uint
 
 static void on_object(void *arg, enum session_object kind, const uint8_t hash[HASH_SIZE], struct bytes object)
 {
-    catchup_object(((struct core *)arg)->catchup, kind, hash, object);
+    struct core *core = arg;
+    if (kind == OBJECT_BY_HASH)
+        describing_object(core->describing, hash, object);
+    catchup_object(core->catchup, kind, hash, object);
 }
 
 static void on_lost(void *arg, unsigned reason)
@@ -198,6 +203,7 @@ static void on_lost(void *arg, unsigned reason)
     trail_restart(core->common.trail);
     catchup_lost(core->catchup);
     waiting_lost(core->waiting);
+    describing_lost(core->describing);
 }
 
 static const struct session_events session_events = {
@@ -251,6 +257,7 @@ static void tick(void *arg)
     common_escrow(&core->common);
     asking_tick(core->asking);
     answering_tick(core->answering);
+    describing_tick(core->describing);
     if (monotonic >= core->flush_at) {
         core->flush_at = monotonic + FLUSH_EVERY;
         if (trail_flush(core->common.trail, monotonic, &e) != 0)
@@ -365,6 +372,7 @@ struct core *core_new(struct loop *loop, void *zmq_context, const struct core_op
     core->waiting = waiting_new(&core->common, core->catchup);
     core->asking = asking_new(&core->common, core->waiting);
     core->answering = answering_new(&core->common, core->waiting);
+    core->describing = describing_new(&core->common);
     gather_subsystems(core);
     core->asks = queue_new(core->common.options.most_asks);
     core->asks_source = loop_add_fd(loop, queue_event_fd(core->asks), asks_came, core);
@@ -409,6 +417,7 @@ void core_free(struct core *core)
     loop_timer_free(core->timer);
     asking_free(core->asking);
     answering_free(core->answering);
+    describing_free(core->describing);
     catchup_free(core->catchup);
     session_free(core->common.session);
     waiting_free(core->waiting);
@@ -440,6 +449,11 @@ bool core_ask(struct core *core, struct ask *ask)
     atomic_fetch_sub(&core->common.ask_bytes, size);
     atomic_fetch_sub(&core->common.asks_open, 1);
     return false;
+}
+
+bool core_describe(struct core *core, const char *service, core_described done, void *done_arg)
+{
+    return describing_put(core->describing, service, done, done_arg);
 }
 
 struct registry *core_registry(struct core *core)

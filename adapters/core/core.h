@@ -53,6 +53,18 @@ void core_free(struct core *core);
 /* The registry in force (a reference: registry_free it), NULL when there is none yet. Any thread. */
 struct registry *core_registry(struct core *core);
 
+/* document and media_type (NULL with a refusal) live until it returns. */
+typedef void (*core_described)(void *done_arg, enum refusal refusal, struct bytes document,
+                               const char *media_type);
+/*
+ * The OpenAPI document of a service (five-part id, copied), byte for byte as the authority has registered it,
+ * at most DESCRIPTION_MOST. done is called once, on the core's thread: REFUSAL_NONE, UNKNOWN_SERVICE,
+ * NO_DESCRIPTION, UNKNOWN_OBJECT (the bus has no such document), BUS_UNAVAILABLE (no link, or no answer
+ * within request_timeout or 10 s), STOPPED. False: more wait than the bound (64), done is not called. Any
+ * thread. Works without a link for what was had once.
+ */
+bool core_describe(struct core *core, const char *service, core_described done, void *done_arg);
+
 struct core_status {
     bool linked;         /* WELCOME received and consistency proven */
     const char *trouble; /* static words when it neither submits nor answers; NULL */

@@ -88,6 +88,11 @@ static bool front_ask(void *arg, struct ask *ask)
     return core_ask(arg, ask);
 }
 
+static bool front_describe(void *arg, const char *service, core_described done, void *done_arg)
+{
+    return core_describe(arg, service, done, done_arg);
+}
+
 static struct registry *front_registry(void *arg)
 {
     return core_registry(arg);
@@ -184,7 +189,11 @@ static int open_front(struct adapter *a, struct error *e)
         .member = c->member,
         .listeners = c->listeners,
         .listener_count = c->listener_count,
-        .core = {.ask = front_ask, .status = front_status, .registry = front_registry, .arg = a->core},
+        .core = {.ask = front_ask,
+                 .status = front_status,
+                 .registry = front_registry,
+                 .describe = front_describe,
+                 .arg = a->core},
         .spelling = c->fault_spelling,
         .most_body_bytes = c->most_body_bytes,
         .most_connections = c->most_connections,

@@ -23,8 +23,9 @@ struct front_core {
     /*
      * The description of a service (five-part id, read before describe returns), for getOpenAPI. `done` is
      * called once, on any thread, perhaps before describe returns; document and media_type live until it
-     * returns. A refusal instead of a document: UNKNOWN_SERVICE when the service has none, BUS_UNAVAILABLE,
-     * UNKNOWN_OBJECT, ... False: too much is waiting, done is not called. NULL: no descriptions are served.
+     * returns. A refusal instead of a document: UNKNOWN_SERVICE, NO_DESCRIPTION, UNKNOWN_OBJECT,
+     * BUS_UNAVAILABLE, STOPPED. False: too much is waiting, done is not called. NULL: no descriptions are
+     * served.
      */
     bool (*describe)(void *arg, const char *service,
                      void (*done)(void *done_arg, enum refusal refusal, struct bytes document,

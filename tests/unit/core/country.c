@@ -154,7 +154,7 @@ static void put_base64(struct buffer *out, const uint8_t key[32])
     base64_encode(bytes_make(key, 32), out);
 }
 
-const char *country_subject_type = "IUC", *country_sealed_until = "2099-01-01";
+const char *country_subject_type = "IUC", *country_sealed_until = "2099-01-01", *country_description;
 
 static void put_member(struct buffer *out, int m)
 {
@@ -185,6 +185,8 @@ static void put_member(struct buffer *out, int m)
             "              - {code: attest, method: POST, path: \"/persons/{iuc:IUC}/attestations\"}\n");
     if (m == MI && country_subject_type != NULL)
         buffer_printf(out, "            subject: %s\n", country_subject_type);
+    if (m == MI && country_description != NULL)
+        buffer_printf(out, "            description: %s\n", country_description);
 }
 
 static void document(unsigned version, const char *fields, struct buffer *out)

@@ -41,6 +41,8 @@ void country_sign_registry(unsigned version, const struct buffer *previous, cons
                            struct buffer *out);
 /* What registries signed from now on say of the service's subject: "IUC" at first, NULL for none. */
 extern const char *country_subject_type;
+/* Likewise, the hash of its description: NULL at first, for none. */
+extern const char *country_description;
 /* Likewise, until when MEN's sealing key may be used: "2099-01-01" at first. */
 extern const char *country_sealed_until;
 /* A CRL of that number that revokes a member's certificate (MEMBERS: nobody's). */

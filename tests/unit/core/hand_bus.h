@@ -56,6 +56,9 @@ struct hand_bus {
     bool hold_responses;              /* admitted, but neither receipt nor delivery */
     bool hold_keys;                   /* SUBJECT_KEYs get no receipt */
     bool no_proofs;                   /* PROVE is answered with no hashes */
+    struct buffer object;             /* one more that FETCH gives by its hash */
+    bool lies;                        /* ... or by any that there is not */
+    bool hold_objects;                /* FETCH by hash gets no answer */
     bool hold_chains;                 /* the chains of members are not given until hand_bus_give_chain */
     /* what it counted */
     unsigned hellos, proves, byes, fetches, pongs;
