@@ -50,6 +50,7 @@ static const cyaml_schema_field_t root_fields[] = {
     CYAML_FIELD_STRING_PTR("registry", TEXT, struct config, registry, 1, 4096),
     CYAML_FIELD_STRING_PTR("crls", PERHAPS, struct config, crls, 1, 4096),
     CYAML_FIELD_SEQUENCE("crl_files", PERHAPS, struct config, crl_files, &text_entry, 0, 64),
+    CYAML_FIELD_STRING_PTR("descriptions", PERHAPS, struct config, descriptions, 1, 4096),
     CYAML_FIELD_STRING_PTR("audit_socket", PERHAPS, struct config, audit_socket, 1, 4096),
     CYAML_FIELD_STRING_PTR("metrics", PERHAPS, struct config, metrics, 1, SCRAPE_ADDRESS_MOST - 1),
     CYAML_FIELD_STRING_PTR("user", PERHAPS, struct config, user, 1, 32),
@@ -136,8 +137,8 @@ static void place_paths(struct config_file *file, const char *config_path)
     struct config *c = &file->config;
     const char *slash = strrchr(config_path, '/');
     int len = slash != NULL ? (int)(slash - config_path) + 1 : 0;
-    char **const single[] = {&c->state,    &c->link_key, &c->ledger_key,
-                             &c->registry, &c->crls,     &c->audit_socket};
+    char **const single[] = {&c->state, &c->link_key,     &c->ledger_key,  &c->registry,
+                             &c->crls,  &c->audit_socket, &c->descriptions};
     const size_t count = sizeof(single) / sizeof(single[0]);
     file->paths = memory_zeroed(count + c->crl_files_count, sizeof(*file->paths));
     for (size_t i = 0; i < count; i++)
@@ -207,6 +208,7 @@ static void check(struct config_file *file, struct faults *faults)
     check_keys(file, faults);
     check_file(file, "registry", c->registry, faults);
     check_file(file, "crls", c->crls, faults);
+    check_file(file, "descriptions", c->descriptions, faults);
     check_limits(file, faults);
 }
 

@@ -25,7 +25,7 @@ struct config_limits {
 
 struct config {
     char *instance, *listen, *state, *link_key, *ledger_key, *registry, *crls, *audit_socket, *metrics, *user,
-        *log_level;
+        *log_level, *descriptions;
     const char *path; /* of the file itself */
     char **crl_files;
     unsigned crl_files_count;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "broker/descriptions.h"
 #include "ledger/truststore.h"
 
 #include <dirent.h>
@@ -234,7 +235,8 @@ struct snapshot *snapshot_load(const struct config *config, const struct snapsho
         return NULL;
     }
     struct snapshot *snapshot = snapshot_new(registry, trust);
-    if (store != NULL && store_objects(snapshot, store, e) < 0) {
+    if (store != NULL && (store_objects(snapshot, store, e) < 0 ||
+                          descriptions_store(config->descriptions, registry, store, e) < 0)) {
         snapshot_free(snapshot);
         return NULL;
     }

@@ -125,6 +125,7 @@ static void name_what_waits(const struct config *was, const struct config *is)
         {"registry", same_text(was->registry, is->registry)},
         {"crls", same_text(was->crls, is->crls)},
         {"crl_files", same_texts(was->crl_files, was->crl_files_count, is->crl_files, is->crl_files_count)},
+        {"descriptions", same_text(was->descriptions, is->descriptions)},
         {"audit_socket", same_text(was->audit_socket, is->audit_socket)},
         {"metrics", same_text(was->metrics, is->metrics)},
         {"user", same_text(was->user, is->user)},

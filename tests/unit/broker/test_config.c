@@ -109,6 +109,7 @@ static void every_fault_is_named(void **state)
     assert_fault(NULL, "limits: {submit_bytes: 1048576}", "limits.submit_bytes");
     assert_fault(NULL, "limits: {mailbox_bytes: 1048576}", "limits.mailbox_bytes");
     assert_fault(NULL, "crls: /nowhere/at/all", "/nowhere/at/all");
+    assert_fault(NULL, "descriptions: /nowhere/at/all", "/nowhere/at/all");
     assert_fault("listen", "listen: ipc:///tmp/x", "listen");
     assert_fault("instance", "instance: a/b", "instance");
     assert_fault("registry", "registry: /nowhere", "registry");
