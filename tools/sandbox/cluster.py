@@ -63,10 +63,16 @@ class Bus:
         shutil.copy(registry_file, self.registry_file)
         self.crls.mkdir(exist_ok=True)
         sandbox.copy_crls(self.crls)
+        self.descriptions = self.folder / "descriptions"
+        self.descriptions.mkdir(exist_ok=True)
+        for system in registry.SYSTEMS.iterdir():
+            if document := registry.described(system.name):
+                shutil.copy(document, self.descriptions / f"{system.name}.yaml")
         self.config = {
             "instance": "TN", "listen": "tcp://127.0.0.1:*", "state": str(self.state),
             "link_key": str(sandbox.pki.folder / "bus/link.key"), "ledger_key": str(sandbox.pki.folder / "bus/ledger.key"),
             "registry": str(self.registry_file), "crls": str(self.crls), "audit_socket": str(self.socket),
+            "descriptions": str(self.descriptions),
             "authority": {"threshold": 1, "keys": [sandbox.pki.text("authority/registry.vkey")]},
         }
         if limits:

@@ -1,4 +1,5 @@
 """A sandbox's registry, from the fragments in adapters/systems and the keys of a Pki."""
+import hashlib
 import pathlib
 
 import yaml
@@ -16,6 +17,20 @@ VALID = {"not_before": "2020-01-01T00:00:00Z", "not_after": "2035-01-01T00:00:00
 
 def fragment(name):
     return yaml.safe_load((SYSTEMS / name).read_text(encoding="utf-8"))
+
+
+def described(system):
+    """The document that describes a system's service, or None."""
+    path = SYSTEMS / system / "openapi.yaml"
+    return path if path.exists() else None
+
+
+def subsystem(system):
+    """The fragment of a system, with the hash of its description."""
+    out = fragment(f"{system}/service.yaml")
+    if document := described(system):
+        out["services"][0]["description"] = hashlib.sha256(document.read_bytes()).hexdigest()
+    return out
 
 
 def member(pki, member_id, subsystems, names=None):
@@ -47,9 +62,9 @@ def first_exchange(pki, version=1):
     """Education asks the Interior about a person and Social Affairs about an entitlement."""
     rules = fragment("school-enrolment/grants.yaml")
     return document(pki, [
-        member(pki, "TN/GOV/MI", [fragment("civil-status/service.yaml")]),
-        member(pki, "TN/GOV/MAS", [fragment("social-aid/service.yaml")]),
-        member(pki, "TN/GOV/MEN", [fragment("school-enrolment/service.yaml")]),
+        member(pki, "TN/GOV/MI", [subsystem("civil-status")]),
+        member(pki, "TN/GOV/MAS", [subsystem("social-aid")]),
+        member(pki, "TN/GOV/MEN", [subsystem("school-enrolment")]),
     ], rules["purposes"], rules["grants"], version)
 
 
