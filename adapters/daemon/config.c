@@ -140,7 +140,7 @@ static void judge_listener(struct judge *j, unsigned i, struct front_listener *o
     snprintf(path, sizeof path, "listeners[%u]", i);
     if ((f->address != NULL) == (f->unix_path != NULL))
         FAULT(j, path, "needs either address or unix");
-    if (f->address != NULL && !listener_address_valid(f->address)) {
+    if (f->address != NULL && !listener_address_valid(f->address, false)) {
         snprintf(path, sizeof path, "listeners[%u].address", i);
         FAULT(j, path,
               "\"%s\": only 127.0.0.1:PORT and \"[::1]:PORT\" are served; others need a unix socket and a "

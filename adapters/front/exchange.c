@@ -2,24 +2,32 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "front/fields.h"
+#include "front/head.h"
 #include "front/status.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define DISCARD_MOST                                                                                         \
     ((uint64_t)16 << 20) /* a body too large is read this far, so that its refusal can be recorded */
-#define RECEIVE_MOST (60 * MICROSECONDS) /* a request that trickles in for longer is cut off */
 
 struct exchange {
     struct front_door *door;
     struct MHD_Connection *connection;
+    struct caller *caller;
+    struct speaker speaker; /* of the caller's rules, which stay the same while this request lasts */
     struct request request;
+    const char *target; /* where it was received; nothing is read there */
+    struct head head;
     bool headers_taken;
-    uint64_t begun;    /* monotonic */
-    uint64_t received; /* bytes of body */
-    uint64_t counted;  /* bytes of body that shared->body_bytes counts for us */
-    bool no_room;      /* the bound over all requests is reached */
+    bool last;                                   /* the connection is closed after the answer */
+    bool client_counted;                         /* in shared->requests */
+    char subsystem_counted[IDENTIFIER_MOST + 1]; /* there too; empty: not */
+    uint64_t answer_counted;                     /* bytes that shared->answer_bytes counts for us */
+    uint64_t received;                           /* bytes of body */
+    uint64_t counted;                            /* bytes of body that shared->body_bytes counts for us */
+    bool no_room;                                /* the bound over all requests is reached */
     bool wants_xml;
     enum refusal front_refusal;
     const char *front_words;
@@ -29,13 +37,18 @@ struct exchange {
 
 void *exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 {
-    struct exchange *x = memory_zeroed(1, sizeof *x);
+    struct caller *caller = door_caller(connection);
 
+    if (caller == NULL)
+        return NULL; /* it was shut before it began */
+    struct exchange *x = memory_zeroed(1, sizeof *x);
     x->door = arg;
     x->connection = connection;
-    x->begun = clock_monotonic();
+    x->caller = caller;
+    x->target = target;
     buffer_append_string(&x->request.target, target);
     atomic_fetch_add(&x->door->shared->open, 1);
+    door_enter(caller, CONNECTION_HEAD);
     return x;
 }
 
@@ -47,11 +60,18 @@ void exchange_end(void *arg, struct MHD_Connection *connection, void **exchange,
     (void)arg, (void)connection, (void)code;
     if (x == NULL)
         return;
+    struct front_shared *shared = x->door->shared;
     *exchange = NULL;
     if (x->response != NULL)
         MHD_destroy_response(x->response);
-    atomic_fetch_sub(&x->door->shared->body_bytes, x->counted);
-    atomic_fetch_sub(&x->door->shared->open, 1);
+    if (x->client_counted)
+        tally_give(shared->requests, x->caller->request_key);
+    if (x->subsystem_counted[0] != 0)
+        tally_give(shared->requests, x->subsystem_counted);
+    atomic_fetch_sub(&shared->body_bytes, x->counted);
+    atomic_fetch_sub(&shared->answer_bytes, x->answer_counted);
+    atomic_fetch_sub(&shared->open, 1);
+    door_enter(x->caller, CONNECTION_IDLE);
     request_clear(&x->request);
     free(x);
 }
@@ -99,6 +119,7 @@ static void respond_unrecorded(struct exchange *x, enum refusal refusal, const c
 
     uuid_random(fault.id);
     uuid_format(fault.id, id);
+    metric_add_for(METRIC_FRONT_REFUSED, refusal, 1);
     log_info("front_refused", "refusal=%s exchange=%s", refusal_name(refusal), id);
     respond_fault(x, &fault);
 }
@@ -129,6 +150,19 @@ static void respond_answer(struct exchange *x, const struct ask *ask, const stru
     add_bytes_header(x->response, "x-road-request-hash", &ask->request_hash);
 }
 
+/* The answers that clients have not read yet have a bound together. False: there is no room for this one. */
+static bool count_answer(struct exchange *x, size_t len)
+{
+    struct front_shared *shared = x->door->shared;
+
+    if (atomic_fetch_add(&shared->answer_bytes, len) + len > atomic_load(&shared->most_answer_bytes)) {
+        atomic_fetch_sub(&shared->answer_bytes, len);
+        return false;
+    }
+    x->answer_counted = len;
+    return true;
+}
+
 /* On the core's thread: makes the response whole, then wakes the connection. Nothing of the exchange is
  * touched after. */
 static void answered(struct ask *ask, const struct answer *answer)
@@ -137,7 +171,13 @@ static void answered(struct ask *ask, const struct answer *answer)
     char id[37];
 
     uuid_format(ask->exchange_id, id);
-    if (answer->refusal == REFUSAL_NONE) {
+    if (answer->refusal == REFUSAL_NONE && !count_answer(x, answer->body.len)) {
+        struct fault fault = {.refusal = REFUSAL_ANSWERS_UNREAD};
+        memcpy(fault.id, ask->exchange_id, sizeof fault.id);
+        metric_add_for(METRIC_FRONT_REFUSED, REFUSAL_ANSWERS_UNREAD, 1);
+        respond_fault(x, &fault);
+        add_bytes_header(x->response, "x-road-id", &ask->request_id);
+    } else if (answer->refusal == REFUSAL_NONE) {
         respond_answer(x, ask, answer);
         add_header(x->response, "Wasl-Exchange", id);
     } else {
@@ -160,28 +200,50 @@ static enum MHD_Result take_field(void *arg, enum MHD_ValueKind kind, const char
     struct exchange *x = arg;
 
     (void)kind;
-    /* A NUL inside would make the forwarded value another than the one judged. */
-    if (memchr(name, 0, name_len) != NULL || (value_len > 0 && memchr(value, 0, value_len) != NULL))
-        return MHD_NO;
+    head_field(&x->head, bytes_make(name, name_len), bytes_make(value, value_len));
+    while (value_len > 0 && (value[value_len - 1] == ' ' || value[value_len - 1] == '\t'))
+        value_len--;
     http_headers_add_bytes(&x->request.headers, bytes_make(name, name_len), bytes_make(value, value_len));
     return MHD_YES;
 }
 
-static void take_head(struct exchange *x, const char *method)
+/* What is refused here ends the connection: either nobody knows where the next request begins, or there is no
+ * sense in one. */
+static void refuse_head(struct exchange *x, enum refusal refusal, const char *words)
+{
+    x->last = true;
+    respond_unrecorded(x, refusal, words);
+}
+
+static void take_head(struct exchange *x, const char *method, const char *version)
 {
     uint64_t length;
+    const union MHD_ConnectionInfo *size =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
     x->headers_taken = true;
     buffer_append_string(&x->request.method, method);
-    int fields = MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, take_field, x);
+    head_begin(&x->head, method, x->target, x->request.target.len, version);
+    MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, take_field, x);
     x->wants_xml = field_accept_wants_xml(http_headers_get(&x->request.headers, "Accept"));
-    if (fields < 0 || (size_t)fields != x->request.headers.count) {
-        respond_unrecorded(x, REFUSAL_BAD_REQUEST, "A header field holds a NUL byte.");
+    const char *words = head_judge(&x->head, size != NULL ? size->header_size : 0);
+    if (words != NULL) {
+        refuse_head(x, REFUSAL_BAD_REQUEST, words);
         return;
     }
+    enum caller_verdict verdict = door_judge(x->caller, &x->speaker);
+    if (verdict != CALLER_KNOWN) {
+        refuse_head(x, REFUSAL_CALLER_UNKNOWN, caller_words(verdict, x->caller->evidence.kind));
+        return;
+    }
+    /* Chunks can be read in more than one way: what follows them is not believed to be a request. */
+    x->last = x->head.chunked;
     const char *announced = http_headers_get(&x->request.headers, "Content-Length");
-    if (announced != NULL && decimal_parse(bytes_of_string(announced), &length) && length > DISCARD_MOST)
-        respond_unrecorded(x, REFUSAL_TOO_LARGE, NULL);
+    if (announced != NULL && decimal_parse(bytes_of_string(announced), &length) && length > DISCARD_MOST) {
+        refuse_head(x, REFUSAL_TOO_LARGE, NULL);
+        return;
+    }
+    door_enter(x->caller, CONNECTION_BODY);
 }
 
 /* False: the connection is cut. */
@@ -190,13 +252,13 @@ static bool take_body(struct exchange *x, const char *data, size_t len)
     struct front_shared *shared = x->door->shared;
 
     x->received += len;
-    if (x->received > DISCARD_MOST || clock_monotonic() - x->begun > RECEIVE_MOST)
+    if (x->received > DISCARD_MOST)
         return false;
-    if (x->received > shared->most_body)
+    if (x->received > x->caller->rules->limits.most_body)
         x->request.body_too_large = true;
     if (!x->request.body_too_large && !x->no_room) {
         x->counted += len;
-        x->no_room = atomic_fetch_add(&shared->body_bytes, len) + len > shared->most_body_bytes;
+        x->no_room = atomic_fetch_add(&shared->body_bytes, len) + len > atomic_load(&shared->most_body_bytes);
     }
     if (x->request.body_too_large || x->no_room)
         buffer_free(&x->request.body);
@@ -217,12 +279,27 @@ static void respond_status(struct exchange *x)
     struct buffer body = {0};
 
     x->door->shared->core.status(x->door->shared->core.arg, &status);
-    status_json(x->door->speaker.member, &status, &body);
+    status_json(x->speaker.member, &status, &body);
     x->response = response_of(buffer_bytes(&body));
     x->status = 200;
     add_header(x->response, "Content-Type", "application/json");
     add_header(x->response, "Cache-Control", "no-store");
     buffer_free(&body);
+}
+
+/* NULL: it may go on. Otherwise words about the bound that is reached. */
+static const char *count_request(struct exchange *x, const struct ask *ask)
+{
+    struct tally *requests = x->door->shared->requests;
+    const struct front_options *limits = &x->caller->rules->limits;
+
+    x->client_counted = tally_take(requests, x->caller->request_key, limits->most_client_requests);
+    if (!x->client_counted)
+        return "This client has as many requests under way as one client may have.";
+    if (!tally_take(requests, ask->consumer, limits->most_subsystem_requests))
+        return "This subsystem has as many requests under way as one subsystem may have.";
+    strcpy(x->subsystem_counted, ask->consumer);
+    return NULL;
 }
 
 /* The lock is held for reading: the core is there. True: the connection sleeps until the core (which may have
@@ -232,9 +309,15 @@ static bool ask_core(struct exchange *x)
     struct front_shared *shared = x->door->shared;
     struct fault fault;
 
-    struct ask *ask = request_ask(&x->request, &x->door->speaker, &fault, &x->front_words);
+    struct ask *ask = request_ask(&x->request, &x->speaker, &fault, &x->front_words);
     if (ask == NULL) {
         respond_unrecorded(x, fault.refusal, fault.words);
+        return false;
+    }
+    const char *too_many = count_request(x, ask);
+    if (too_many != NULL) {
+        ask_free(ask);
+        respond_unrecorded(x, REFUSAL_TOO_MANY, too_many);
         return false;
     }
     x->front_refusal = ask->front_refusal;
@@ -269,25 +352,37 @@ static bool dispatch(struct exchange *x)
     return suspended;
 }
 
+static enum MHD_Result send_response(struct exchange *x)
+{
+    if (x->last)
+        add_header(x->response, "Connection", "close");
+    metric_add_for(METRIC_FRONT_REQUESTS, x->status, 1);
+    door_enter(x->caller, CONNECTION_ANSWER);
+    return MHD_queue_response(x->connection, x->status, x->response);
+}
+
 enum MHD_Result exchange_step(void *arg, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload, size_t *upload_len,
                               void **exchange)
 {
     struct exchange *x = *exchange;
 
-    (void)arg, (void)url, (void)version;
+    (void)arg, (void)url, (void)connection;
     if (x == NULL)
         return MHD_NO;
     if (!x->headers_taken) {
-        take_head(x, method);
-        return x->response != NULL ? MHD_queue_response(connection, x->status, x->response) : MHD_YES;
+        take_head(x, method, version);
+        return x->response != NULL ? send_response(x) : MHD_YES;
     }
     if (*upload_len > 0) {
         size_t len = *upload_len;
         *upload_len = 0;
         return take_body(x, upload, len) ? MHD_YES : MHD_NO;
     }
-    if (x->response == NULL && dispatch(x))
-        return MHD_YES;
-    return MHD_queue_response(connection, x->status, x->response);
+    if (x->response == NULL) {
+        door_enter(x->caller, CONNECTION_WORK);
+        if (dispatch(x))
+            return MHD_YES;
+    }
+    return send_response(x);
 }

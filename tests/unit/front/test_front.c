@@ -478,15 +478,15 @@ static void the_unix_socket_has_its_mode_and_a_stale_one_is_replaced(void **stat
 static void only_loopback_is_listened_on(void **state)
 {
     (void)state;
-    assert_true(listener_address_valid("127.0.0.1:0"));
-    assert_true(listener_address_valid("[::1]:65535"));
-    assert_false(listener_address_valid("0.0.0.0:80"));
-    assert_false(listener_address_valid("[::]:80"));
-    assert_false(listener_address_valid("127.0.0.2:80"));
-    assert_false(listener_address_valid("localhost:80"));
-    assert_false(listener_address_valid("127.0.0.1:65536"));
-    assert_false(listener_address_valid("127.0.0.1:"));
-    assert_false(listener_address_valid("127.0.0.1"));
+    assert_true(listener_address_valid("127.0.0.1:0", false));
+    assert_true(listener_address_valid("[::1]:65535", false));
+    assert_false(listener_address_valid("0.0.0.0:80", false));
+    assert_false(listener_address_valid("[::]:80", false));
+    assert_false(listener_address_valid("127.0.0.2:80", false));
+    assert_false(listener_address_valid("localhost:80", false));
+    assert_false(listener_address_valid("127.0.0.1:65536", false));
+    assert_false(listener_address_valid("127.0.0.1:", false));
+    assert_false(listener_address_valid("127.0.0.1", false));
 }
 
 static void a_taken_port_is_said_in_words(void **state)
@@ -495,7 +495,7 @@ static void a_taken_port_is_said_in_words(void **state)
     struct error e;
     char bound[LISTENER_ADDRESS_MOST];
 
-    assert_int_equal(listener_open_tcp(front_address(f->front, 0), bound, &e), -1);
+    assert_int_equal(listener_open_tcp(front_address(f->front, 0), false, bound, &e), -1);
     assert_int_equal(e.kind, ERROR_IO);
     assert_non_null(strstr(e.text, front_address(f->front, 0)));
 }
