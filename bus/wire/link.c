@@ -9,6 +9,12 @@
 
 #define FRAMES 3 /* head, message, payload */
 
+/* What a frame costs on the wire besides itself: CURVE's command name, nonce, box and flags, and ZMTP's flags
+ * and length (RFC 26, RFC 23). */
+#define WIRE_CURVE 33
+#define WIRE_SHORT 2
+#define WIRE_LONG  9
+
 /* A frame up to this size is copied: libzmq hands out small ones as parts of a shared receive buffer of 8
  * KiB, which a frame that somebody keeps would pin. Larger ones have memory of their own and are moved. */
 #define COPY_MOST ((size_t)8192)
@@ -42,22 +48,29 @@ bool link_endpoint_valid(const char *endpoint, bool any_port)
 
 /* Receiving */
 
+size_t link_wire_size(size_t frame)
+{
+    size_t command = frame + WIRE_CURVE;
+    return command + (command <= 255 ? WIRE_SHORT : WIRE_LONG);
+}
+
 /* One frame, which waits already or not at all. *msg must be initialised. False: errno says why. */
-static bool next_frame(void *socket, zmq_msg_t *msg)
+static bool next_frame(void *socket, zmq_msg_t *msg, struct frame_message *out)
 {
     while (zmq_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0)
         if (errno != EINTR)
             return false;
+    out->wire_bytes += link_wire_size(zmq_msg_size(msg));
     return true;
 }
 
 /* Eats the rest of a message whose last frame read is `msg`. ROUTER and DEALER hand a message on only when it
- * is whole, so this does not wait for a peer; what an endless message costs before that is bounded only by
- * the process's MemoryMax. */
-static bool eat_rest(void *socket, zmq_msg_t *msg)
+ * is whole, so this does not wait for a peer; what an endless message costs before that is the gate's to
+ * bound (wire/gate.h). */
+static bool eat_rest(void *socket, zmq_msg_t *msg, struct frame_message *out)
 {
     while (zmq_msg_more(msg))
-        if (!next_frame(socket, msg))
+        if (!next_frame(socket, msg, out))
             return false;
     return true;
 }
@@ -108,13 +121,14 @@ static void hold(struct frame_message *out, zmq_msg_t *message, zmq_msg_t *paylo
 /* The routing id. FRAME_OK: body frames follow. */
 static enum frame_status receive_routing_id(void *socket, zmq_msg_t *frame, struct frame_message *out)
 {
-    if (!next_frame(socket, frame))
+    if (!next_frame(socket, frame, out))
         return errno == EAGAIN ? FRAME_NONE : FRAME_FAILED;
     out->routing_id_len = zmq_msg_size(frame);
     if (out->routing_id_len > sizeof out->routing_id) {
         out->routing_id_len = 0;
-        return eat_rest(socket, frame) ? FRAME_BAD : FRAME_FAILED;
+        return eat_rest(socket, frame, out) ? FRAME_BAD : FRAME_FAILED;
     }
+    out->wire_bytes = 0; /* the routing id came with the handshake */
     memcpy(out->routing_id, zmq_msg_data(frame), out->routing_id_len);
     return zmq_msg_more(frame) ? FRAME_OK : FRAME_BAD;
 }
@@ -125,16 +139,18 @@ static enum frame_status receive_body(void *socket, bool router, zmq_msg_t frame
 {
     int count = 0;
     bool good = true;
-    if (!next_frame(socket, &frames[0]))
+    if (!next_frame(socket, &frames[0], out))
         return errno == EAGAIN && !router ? FRAME_NONE : FRAME_FAILED;
+    if (router)
+        out->fd = zmq_msg_get(&frames[0], ZMQ_SRCFD);
     if (router && !peer_of(&frames[0], out->peer))
-        return eat_rest(socket, &frames[0]) ? FRAME_ANONYMOUS : FRAME_FAILED;
+        return eat_rest(socket, &frames[0], out) ? FRAME_ANONYMOUS : FRAME_FAILED;
     while (zmq_msg_more(&frames[count]) && count + 1 < FRAMES)
-        if (!next_frame(socket, &frames[++count]))
+        if (!next_frame(socket, &frames[++count], out))
             return FRAME_FAILED;
     if (zmq_msg_more(&frames[count])) {
         good = false;
-        if (!eat_rest(socket, &frames[count]))
+        if (!eat_rest(socket, &frames[count], out))
             return FRAME_FAILED;
     }
     good = good && count + 1 == FRAMES && head_is_good(&frames[0], out) &&
@@ -147,6 +163,7 @@ enum frame_status link_receive(void *socket, bool router, struct frame_message *
     zmq_msg_t frames[FRAMES];
     enum frame_status status = FRAME_OK;
     memset(out, 0, sizeof *out);
+    out->fd = -1;
     for (int i = 0; i < FRAMES; i++)
         zmq_msg_init(&frames[i]);
     if (router)
@@ -227,6 +244,7 @@ static const struct option common[] = {
 
 static const struct option of_the_bus[] = {
     {ZMQ_CURVE_SERVER, 1},
+    {ZMQ_BACKLOG, 1024}, /* strangers who knock all at once leave room for others */
     {ZMQ_ROUTER_MANDATORY, 1},
     /* A peer chooses its routing id: with handover any member could take over the connection of another. */
     {ZMQ_ROUTER_HANDOVER, 0},
@@ -260,33 +278,42 @@ static int set_options(void *socket, const struct option *options, size_t count)
 
 #define SET(socket, table) set_options(socket, table, sizeof(table) / sizeof((table)[0]))
 
-void *link_bind(void *zmq_context, const char *endpoint, const struct link_key *key, char *bound_endpoint,
-                struct error *e)
+void *link_router(void *zmq_context, const struct link_key *key, struct error *e)
 {
-    size_t len = 256;
     void *socket = zmq_socket(zmq_context, ZMQ_ROUTER);
     if (socket == NULL) {
-        socket_error(e, "make a socket for", endpoint);
+        socket_error(e, "make a socket for", "members");
         return NULL;
     }
     if (SET(socket, common) != 0 || SET(socket, of_the_bus) != 0 ||
         zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key->secret_key, 32) != 0 ||
         zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "wasl", 4) != 0) {
-        socket_error(e, "harden the socket of", endpoint);
-        goto failed;
-    }
-    if (zmq_bind(socket, endpoint) != 0) {
-        socket_error(e, "listen on", endpoint);
-        goto failed;
-    }
-    if (bound_endpoint != NULL && zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound_endpoint, &len) != 0) {
-        socket_error(e, "find out the port of", endpoint);
-        goto failed;
+        socket_error(e, "harden the socket for", "members");
+        link_close(socket);
+        return NULL;
     }
     return socket;
-failed:
-    link_close(socket);
-    return NULL;
+}
+
+int link_listen(void *socket, const char *endpoint, char *bound_endpoint, struct error *e)
+{
+    size_t len = 256;
+    if (zmq_bind(socket, endpoint) != 0)
+        return socket_error(e, "listen on", endpoint);
+    if (bound_endpoint != NULL && zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound_endpoint, &len) != 0)
+        return socket_error(e, "find out the port of", endpoint);
+    return 0;
+}
+
+void *link_bind(void *zmq_context, const char *endpoint, const struct link_key *key, char *bound_endpoint,
+                struct error *e)
+{
+    void *socket = link_router(zmq_context, key, e);
+    if (socket != NULL && link_listen(socket, endpoint, bound_endpoint, e) != 0) {
+        link_close(socket);
+        socket = NULL;
+    }
+    return socket;
 }
 
 void *link_connect(void *zmq_context, const char *endpoint, const struct link_key *key,

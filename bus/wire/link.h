@@ -41,7 +41,9 @@ struct error;
 struct frame_message {
     uint8_t routing_id[256]; /* bus side only */
     size_t routing_id_len;
-    uint8_t peer[32]; /* bus side only: the link key that ZAP vouched for */
+    uint8_t peer[32];  /* bus side only: the link key that ZAP vouched for */
+    int fd;            /* bus side only: of the connection that it came over, maybe closed since; -1 */
+    size_t wire_bytes; /* that it was on the wire, handshake and heartbeats not counted */
     unsigned version, verb;
     struct bytes message; /* protobuf frame */
     struct bytes payload;
@@ -66,8 +68,15 @@ int link_send(void *socket, struct bytes routing_id, unsigned verb, struct bytes
 /* Is it "tcp://HOST:PORT"? libzmq itself takes 99999 for the port 34463. any_port: "*" is a port too. */
 bool link_endpoint_valid(const char *endpoint, bool any_port);
 
-/* ROUTER with CURVE, hardened; the ZAP handler of wire/zap.h must be bound before. endpoint
- * "tcp://127.0.0.1:*" picks a port: bound_endpoint (room for 256) says which. NULL with e set. */
+/* Bytes of a frame on the wire, under CURVE. */
+size_t link_wire_size(size_t frame);
+
+/* ROUTER with CURVE, hardened; the ZAP handler of wire/zap.h must be bound before it listens. NULL with e
+ * set. */
+void *link_router(void *zmq_context, const struct link_key *key, struct error *e);
+/* endpoint "tcp://127.0.0.1:*" picks a port: bound_endpoint (room for 256) says which. 0, -1. */
+int link_listen(void *socket, const char *endpoint, char *bound_endpoint, struct error *e);
+/* Both. */
 void *link_bind(void *zmq_context, const char *endpoint, const struct link_key *key, char *bound_endpoint,
                 struct error *e);
 /* DEALER with CURVE to a bus whose public key is known. */
