@@ -10,6 +10,7 @@
 #include "base/scrape.h"
 #include "broker/admit.h"
 #include "broker/audit.h"
+#include "broker/connections.h"
 #include "broker/dispatch.h"
 #include "broker/door.h"
 #include "broker/keeper.h"
@@ -51,6 +52,7 @@ struct broker {
     struct status status;
     void *context, *socket;
     struct zap *zap;
+    struct connections *connections;
     char endpoint[256];
     struct loop *loop;
     struct loop_source *door;
@@ -124,6 +126,24 @@ static int transport_send(void *arg, struct bytes routing_id, unsigned verb, str
     return link_send(b->socket, routing_id, verb, message, payload);
 }
 
+static void transport_session_runs(void *arg, uint64_t connection, bool runs)
+{
+    struct broker *b = arg;
+    gate_session(connections_gate(b->connections), connection, runs, b->io.monotonic);
+}
+
+static uint64_t transport_confirmed(void *arg, uint64_t connection)
+{
+    const struct broker *b = arg;
+    return gate_confirmed(connections_gate(b->connections), connection);
+}
+
+static void transport_cut(void *arg, uint64_t connection)
+{
+    struct broker *b = arg;
+    gate_cut(connections_gate(b->connections), connection, b->io.monotonic + LAST_WORDS);
+}
+
 static void end_loop(void *arg)
 {
     struct broker *b = arg;
@@ -139,7 +159,9 @@ static void part(struct broker *b)
  */
 static void set_reading(struct broker *b)
 {
-    loop_set_reading(b->door, !b->io.stopping && !b->io.inconsistent && !pipeline_full(b->io.pipeline));
+    bool reading = !b->io.stopping && !b->io.inconsistent && !pipeline_full(b->io.pipeline);
+    loop_set_reading(b->door, reading);
+    connections_set_reading(b->connections, reading);
 }
 
 static void set_deadline(struct broker *b)
@@ -154,18 +176,22 @@ static void set_deadline(struct broker *b)
 static void on_frames(void *arg)
 {
     struct broker *b = arg;
+    struct gate *gate = connections_gate(b->connections);
     new_turn(b);
     for (int i = 0; i < FRAMES_A_TURN && !pipeline_full(b->io.pipeline); i++) {
         struct frame_message frame;
         enum frame_status status = link_receive(b->socket, true, &frame);
-        if (status == FRAME_NONE)
+        if (status == FRAME_NONE) {
+            gate_drained(gate);
             break;
+        }
         if (status == FRAME_FAILED) {
             log_error("socket_failed", NULL);
             b->code = BROKER_FAILED;
             loop_stop(b->loop);
             return;
         }
+        frame.connection = gate_received(gate, &frame, b->io.monotonic);
         if (status == FRAME_ANONYMOUS)
             door_anonymous(&b->io);
         else if (status == FRAME_BAD)
@@ -363,7 +389,8 @@ static int open_snapshot(struct broker *b, struct error *e)
 static void open_io(struct broker *b)
 {
     const struct config_limits *limits = &b->config->limits;
-    b->transport = (struct transport){transport_send, b};
+    b->transport =
+        (struct transport){transport_send, b, transport_session_runs, transport_confirmed, transport_cut};
     b->status.started = clock_wall();
     b->io.instance = b->config->instance;
     b->io.limits = limits;
@@ -424,8 +451,11 @@ static int open_socket(struct broker *b, struct error *e, int *code)
     b->zap = zap_start(b->context, key_is_known, b, e);
     if (b->zap == NULL)
         return -1;
-    b->socket = link_bind(b->context, b->config->listen, &b->link_key, b->endpoint, e);
+    b->socket = link_router(b->context, &b->link_key, e);
     if (b->socket == NULL)
+        return -1;
+    b->connections = connections_new(b->context, b->socket, b->loop, &b->config->limits, b->io.peers, e);
+    if (b->connections == NULL || link_listen(b->socket, b->config->listen, b->endpoint, e) != 0)
         return -1;
     const struct keeper_options keeping = {
         .config = b->config,
@@ -540,6 +570,7 @@ void broker_close(struct broker *b)
     scrape_stop(b->scrape);
     vitals_stop(b->vitals);
     keeper_stop(b->keeper);
+    connections_free(b->connections);
     link_close(b->socket);
     zap_stop(b->zap);
     if (b->context != NULL)

@@ -34,11 +34,27 @@ static const cyaml_schema_field_t authority_fields[] = {
 
 #define LIMIT(name) CYAML_FIELD_UINT(#name, CYAML_FLAG_OPTIONAL, struct config_limits, name)
 static const cyaml_schema_field_t limits_fields[] = {
-    LIMIT(submit_messages), LIMIT(submit_bytes),   LIMIT(mailbox_messages), LIMIT(mailbox_bytes),
-    LIMIT(exchanges),       LIMIT(body_bytes),     LIMIT(cache_bytes),      LIMIT(pipeline_messages),
-    LIMIT(pipeline_bytes),  LIMIT(batch_messages), LIMIT(batch_ms),         LIMIT(refusals_per_second),
-    LIMIT(ledger_bytes),    LIMIT(vault_bytes),    LIMIT(crl_grace_s),      LIMIT(probe_s),
-    LIMIT(verifiers),       CYAML_FIELD_END,
+    LIMIT(submit_messages),
+    LIMIT(submit_bytes),
+    LIMIT(mailbox_messages),
+    LIMIT(mailbox_bytes),
+    LIMIT(exchanges),
+    LIMIT(body_bytes),
+    LIMIT(cache_bytes),
+    LIMIT(pipeline_messages),
+    LIMIT(pipeline_bytes),
+    LIMIT(batch_messages),
+    LIMIT(batch_ms),
+    LIMIT(refusals_per_second),
+    LIMIT(ledger_bytes),
+    LIMIT(vault_bytes),
+    LIMIT(crl_grace_s),
+    LIMIT(probe_s),
+    LIMIT(verifiers),
+    LIMIT(half_open),
+    LIMIT(half_open_of_address),
+    LIMIT(waiting_bytes),
+    CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t root_fields[] = {
@@ -97,6 +113,9 @@ static const struct limit_rule rules[] = {
     RULE(ledger_bytes, 4096 * MIB, 1 * MIB, (uint64_t)1 << 44),
     RULE(vault_bytes, 1024 * MIB, 1 * MIB, (uint64_t)1 << 44),
     RULE(crl_grace_s, 86400, 1, 30 * 86400),
+    RULE(half_open, 1024, 16, 1 << 20),
+    RULE(half_open_of_address, 256, 16, 1 << 16),
+    RULE(waiting_bytes, 128 * MIB, 1 * MIB, 16384 * MIB),
     RULE(probe_s, 60, 1, 86400),
     RULE(verifiers, 0, 0, 1024),
 };
@@ -116,6 +135,8 @@ static void check_limits(struct config_file *file, struct faults *faults)
     /* A body whose last chunk could never be sent for want of credit would wait for ever. */
     if (l->submit_bytes < l->body_bytes + 2 * LINK_MESSAGE_MOST)
         yamlfile_fault(file->yaml, faults, "limits.submit_bytes", "must exceed body_bytes by 128 KiB");
+    if (l->waiting_bytes < l->submit_bytes + 2 * MIB)
+        yamlfile_fault(file->yaml, faults, "limits.waiting_bytes", "must exceed submit_bytes by 2 MiB");
     if (l->mailbox_bytes < 2 * l->body_bytes)
         yamlfile_fault(file->yaml, faults, "limits.mailbox_bytes", "must be at least twice body_bytes");
 }

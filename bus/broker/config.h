@@ -18,9 +18,12 @@ struct config_limits {
     uint64_t refusals_per_second;               /* entries for refusals of one member */
     uint64_t ledger_bytes;                      /* map of a segment: the quota of the disk */
     uint64_t vault_bytes;
-    uint64_t crl_grace_s; /* how long past nextUpdate a CRL still serves */
-    uint64_t probe_s;     /* how often a stranger knocks to see that ZAP refuses him */
-    uint64_t verifiers;   /* threads; 0: one per core */
+    uint64_t crl_grace_s;          /* how long past nextUpdate a CRL still serves */
+    uint64_t half_open;            /* connections that have not said anything yet */
+    uint64_t half_open_of_address; /* the same of one address */
+    uint64_t waiting_bytes;        /* received and not yet taken from libzmq, of all connections together */
+    uint64_t probe_s;              /* how often a stranger knocks to see that ZAP refuses him */
+    uint64_t verifiers;            /* threads; 0: one per core */
 };
 
 struct config {

@@ -11,6 +11,7 @@
 
 #define HELLOS_MOST       4 /* of one peer with admit and writer; it repeats what is dropped */
 #define HELLOS_A_SECOND   50
+#define FRAMES_A_SECOND   1000 /* that need no credit */
 #define SUBSYSTEMS_MOST   64
 #define CERTIFICATES_MOST 6
 #define SECOND            (1000000ULL)
@@ -41,6 +42,25 @@ static void fault(struct io *io, struct peer *peer, const struct frame_message *
         peers_close(io->peers, peer, REFUSAL_MALFORMED, bytes_make("", 0));
     else if (peer->faults == DOOR_FAULTS_MOST)
         peers_bye(io->peers, routing_id(frame), REFUSAL_MALFORMED);
+    peers_cut(io->peers, frame->connection);
+}
+
+/* Credit bounds SUBMIT and CHUNK of a session; everything else that a member says is bounded here. */
+static bool floods(struct io *io, struct peer *peer, const struct frame_message *frame, bool credited)
+{
+    if (io->monotonic >= peer->frames_second + SECOND) {
+        peer->frames_second = io->monotonic;
+        peer->frames = 0;
+    }
+    if (credited || ++peer->frames <= FRAMES_A_SECOND)
+        return false;
+    status_count(&io->status->unattributed);
+    if (peer->frames == FRAMES_A_SECOND + 1)
+        log_warn("member_floods", "member=%s verb=%s", peer->member, verb_name(frame->verb));
+    if (peer->session != NULL && same_connection(peer->session, frame))
+        peers_close(io->peers, peer, REFUSAL_CREDIT_EXCEEDED, bytes_make("", 0));
+    peers_cut(io->peers, frame->connection);
+    return true;
 }
 
 static struct peer *peer_of(struct io *io, const struct frame_message *frame)
@@ -94,6 +114,7 @@ static void fill_hello(struct hello *h, const Wasl__V1__Hello *m, const struct f
 {
     memcpy(h->routing_id, frame->routing_id, frame->routing_id_len);
     h->routing_id_len = frame->routing_id_len;
+    h->connection = frame->connection;
     memcpy(h->id, m->session.data, sizeof(h->id));
     h->version = LINK_VERSION;
     h->credit_messages = m->credit_messages;
@@ -415,11 +436,15 @@ void door_take(struct io *io, const struct frame_message *frame)
         status_count(&io->status->unattributed);
         return;
     }
+    bool in_session =
+        peer->session != NULL && !peer->session->broken && same_connection(peer->session, frame);
+    if (floods(io, peer, frame, in_session && (frame->verb == VERB_SUBMIT || frame->verb == VERB_CHUNK)))
+        return;
     if (frame->verb == VERB_HELLO) {
         take_hello(io, peer, frame);
         return;
     }
-    if (peer->session == NULL || peer->session->broken || !same_connection(peer->session, frame)) {
+    if (!in_session) {
         send_away(io, peer, frame);
         return;
     }

@@ -59,6 +59,7 @@ struct message {
 struct hello {
     uint8_t routing_id[256];
     size_t routing_id_len;
+    uint64_t connection;
     uint8_t id[16]; /* session */
     uint32_t version;
     char (*subsystems)[CODE_MOST + 1];

@@ -109,8 +109,22 @@ void peers_bye(struct peers *peers, struct bytes routing_id, enum refusal reason
     say_bye(peers, routing_id, reason, bytes_make("", 0));
 }
 
-static void drop_session(struct peer *peer)
+static void runs_over(struct peers *peers, const struct session *s, bool runs)
 {
+    if (peers->transport.session_runs != NULL)
+        peers->transport.session_runs(peers->transport.arg, s->connection, runs);
+}
+
+void peers_cut(struct peers *peers, uint64_t connection)
+{
+    if (peers->transport.cut != NULL)
+        peers->transport.cut(peers->transport.arg, connection);
+}
+
+static void drop_session(struct peers *peers, struct peer *peer)
+{
+    if (peer->session != NULL)
+        runs_over(peers, peer->session, false);
     session_free(peer->session);
     peer->session = NULL;
     mailbox_restart(&peer->requests);
@@ -124,13 +138,12 @@ void peers_close(struct peers *peers, struct peer *peer, enum refusal reason, st
     log_info("session_closed", "member=%s reason=%s", peer->member,
              reason == REFUSAL_NONE ? "stopping" : refusal_name((unsigned)reason));
     say_bye(peers, session_routing_id(peer->session), reason, checkpoint);
-    drop_session(peer);
+    drop_session(peers, peer);
 }
 
 void peers_leave(struct peers *peers, struct peer *peer)
 {
-    (void)peers;
-    drop_session(peer);
+    drop_session(peers, peer);
 }
 
 void peers_open(struct peers *peers, struct peer *peer, struct hello *hello, uint64_t now)
@@ -143,10 +156,11 @@ void peers_open(struct peers *peers, struct peer *peer, struct hello *hello, uin
             log_info("session_superseded", "member=%s", peer->member);
             peers_bye(peers, session_routing_id(peer->session), REFUSAL_SUPERSEDED);
         }
-        drop_session(peer);
+        drop_session(peers, peer);
     }
     struct credit window = {peers->limits->submit_messages, peers->limits->submit_bytes};
     peer->session = session_new(hello, ++peers->sessions, window, now);
+    runs_over(peers, peer->session, true);
 }
 
 void peers_say(struct peers *peers, struct peer *peer, unsigned verb, const ProtobufCMessage *message,
@@ -202,7 +216,8 @@ static void tick_session(struct peers *peers, struct peer *peer, uint64_t monoto
     session_flush(s, &peers->transport);
     if (monotonic >= s->heard + SESSION_DEAD || s->broken) {
         log_warn("session_lost", "member=%s reason=%s", peer->member, s->broken ? "takes_nothing" : "silent");
-        drop_session(peer);
+        peers_cut(peers, s->connection); /* or libzmq would keep what it took for it */
+        drop_session(peers, peer);
         return;
     }
     if (monotonic >= s->heard + SESSION_SILENCE && monotonic >= s->pinged + SESSION_SILENCE) {

@@ -27,6 +27,8 @@ struct peer {
     uint64_t hello_second;
     unsigned faults; /* malformed frames since fault_minute began */
     uint64_t fault_minute;
+    unsigned frames; /* that need no credit, since frames_second began */
+    uint64_t frames_second;
     uint64_t sent_away; /* when it was last told NOT_WELCOME */
     struct peer *next;
 };
@@ -51,6 +53,8 @@ void peers_leave(struct peers *peers, struct peer *peer);
 /* To the session that a peer has now; nothing when it has none. */
 void peers_say(struct peers *peers, struct peer *peer, unsigned verb, const ProtobufCMessage *message,
                struct bytes payload);
+/* Ends a connection, a moment from now. */
+void peers_cut(struct peers *peers, uint64_t connection);
 /* To a connection without a session. */
 void peers_bye(struct peers *peers, struct bytes routing_id, enum refusal reason);
 /* Sends what the mailboxes hold, as far as credit and socket go. */

@@ -1,5 +1,6 @@
 #include "broker/session.h"
 
+#include "wire/link.h"
 #include "wire/strict.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct session *session_new(struct hello *hello, uint64_t serial, struct credit 
     s->serial = serial;
     memcpy(s->routing_id, hello->routing_id, hello->routing_id_len);
     s->routing_id_len = hello->routing_id_len;
+    s->connection = hello->connection;
     s->subsystems = hello->subsystems;
     s->subsystem_count = hello->subsystem_count;
     hello->subsystems = NULL;
@@ -65,12 +67,40 @@ bool session_answers_for(const struct session *session, const char *subsystem_co
     return false;
 }
 
+/* What the peer's kernel has not confirmed. Heartbeats are confirmed and were not counted as sent: where more
+ * is confirmed than was sent, counting begins anew. */
+static uint64_t unconfirmed(struct session *s, const struct transport *transport)
+{
+    uint64_t now = transport->confirmed == NULL ? 0 : transport->confirmed(transport->arg, s->connection);
+    if (now == 0)
+        return 0;
+    if (s->confirmed == 0)
+        s->confirmed = now;
+    if (now - s->confirmed >= s->sent) {
+        s->confirmed = now;
+        s->sent = 0;
+    }
+    return s->sent - (now - s->confirmed);
+}
+
+/* As transport's. */
+static int send_counted(struct session *s, const struct transport *transport, unsigned verb,
+                        struct bytes message, struct bytes payload)
+{
+    if (unconfirmed(s, transport) > SESSION_UNCONFIRMED)
+        return 1;
+    int sent = transport->send(transport->arg, session_routing_id(s), verb, message, payload);
+    if (sent == 0)
+        s->sent += link_wire_size(2) + link_wire_size(message.len) + link_wire_size(payload.len);
+    return sent;
+}
+
 bool session_send_now(struct session *session, const struct transport *transport, unsigned verb,
                       struct bytes message, struct bytes payload)
 {
     if (session->broken || session->first != NULL)
         return false;
-    int sent = transport->send(transport->arg, session_routing_id(session), verb, message, payload);
+    int sent = send_counted(session, transport, verb, message, payload);
     if (sent < 0)
         session->broken = true;
     return sent == 0;
@@ -80,8 +110,8 @@ void session_flush(struct session *session, const struct transport *transport)
 {
     while (session->first != NULL && !session->broken) {
         struct backlog *b = session->first;
-        int sent = transport->send(transport->arg, session_routing_id(session), b->verb,
-                                   buffer_bytes(&b->message), buffer_bytes(&b->payload));
+        int sent =
+            send_counted(session, transport, b->verb, buffer_bytes(&b->message), buffer_bytes(&b->payload));
         if (sent < 0)
             session->broken = true;
         if (sent != 0)

@@ -13,18 +13,28 @@ struct transport {
     int (*send)(void *arg, struct bytes routing_id, unsigned verb, struct bytes message,
                 struct bytes payload);
     void *arg;
+    /* What is known of connections; NULL in tests. Their numbers are those of frame_message. */
+    void (*session_runs)(void *arg, uint64_t connection, bool runs);
+    uint64_t (*confirmed)(void *arg,
+                          uint64_t connection); /* bytes that the peer's kernel has; 0: not known */
+    void (*cut)(void *arg, uint64_t connection);
 };
 
 #define SESSION_QUESTIONS_MOST 64   /* PROVE and FETCH without an answer */
 #define SESSION_BACKLOG_MOST   1024 /* answers that the socket would not take */
 #define SESSION_BACKLOG_BYTES  ((uint64_t)8 << 20)
-#define SESSION_SILENCE        (5 * 1000000ULL)  /* then PING */
-#define SESSION_DEAD           (15 * 1000000ULL) /* of silence */
+/* Sent and not confirmed by the peer's kernel: what libzmq holds for somebody who reads nothing and gives
+ * credit without end. */
+#define SESSION_UNCONFIRMED ((uint64_t)16 << 20)
+#define SESSION_SILENCE     (5 * 1000000ULL)  /* then PING */
+#define SESSION_DEAD        (15 * 1000000ULL) /* of silence */
 
 struct session {
     uint64_t serial; /* ours, never used twice: the id in HELLO is the adapter's word and may be */
     uint8_t routing_id[256];
     size_t routing_id_len;
+    uint64_t connection;
+    uint64_t sent, confirmed; /* bytes on the wire; confirmed when nothing was sent */
     char (*subsystems)[CODE_MOST + 1];
     size_t subsystem_count;
     struct window in;  /* what the adapter may send */

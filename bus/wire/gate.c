@@ -42,10 +42,10 @@ struct connection {
     bool half_open, cut, session;
     bool named; /* peer is set */
     uint8_t peer[32];
-    uint64_t accepted, heard, grace; /* monotonic */
-    uint64_t received, confirmed;    /* by the kernel, at the last tick */
-    uint64_t consumed;               /* bytes of messages that came out */
-    uint64_t forgiven;               /* handshake and heartbeats */
+    uint64_t accepted, heard, grace, doomed; /* monotonic */
+    uint64_t received, confirmed;            /* by the kernel, at the last tick */
+    uint64_t consumed;                       /* bytes of messages that came out */
+    uint64_t forgiven;                       /* handshake and heartbeats */
     struct connection *before, *after;
 };
 
@@ -360,11 +360,11 @@ uint64_t gate_confirmed(const struct gate *gate, uint64_t connection)
     return c == NULL ? 0 : c->confirmed;
 }
 
-void gate_cut(struct gate *gate, uint64_t connection)
+void gate_cut(struct gate *gate, uint64_t connection, uint64_t when)
 {
     struct connection *c = find(gate, connection);
-    if (c != NULL)
-        cut(gate, c, GATE_ASKED);
+    if (c != NULL && (c->doomed == 0 || when < c->doomed))
+        c->doomed = when;
 }
 
 /* --- time --- */
@@ -397,6 +397,8 @@ static void judge(struct gate *gate, struct connection *c, uint64_t now)
         gate->counters.waiting_most = waiting;
     if (waiting > most)
         cut(gate, c, GATE_BYTES);
+    else if (c->doomed != 0 && now >= c->doomed)
+        cut(gate, c, GATE_ASKED);
     else if (c->half_open && sighted && now >= c->accepted + gate->limits.first_time)
         cut(gate, c, GATE_SLOW);
     else if (sighted && now >= c->heard + gate->limits.silence)

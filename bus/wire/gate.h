@@ -78,7 +78,8 @@ void gate_drained(struct gate *gate);
 void gate_session(struct gate *gate, uint64_t connection, bool runs, uint64_t now);
 /* Bytes that the peer's kernel has confirmed, as of the last tick; 0: it is gone. */
 uint64_t gate_confirmed(const struct gate *gate, uint64_t connection);
-void gate_cut(struct gate *gate, uint64_t connection);
+/* At that time, so that a last word leaves before. */
+void gate_cut(struct gate *gate, uint64_t connection, uint64_t when);
 const struct gate_counters *gate_counters(const struct gate *gate);
 
 #endif

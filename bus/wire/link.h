@@ -41,9 +41,10 @@ struct error;
 struct frame_message {
     uint8_t routing_id[256]; /* bus side only */
     size_t routing_id_len;
-    uint8_t peer[32];  /* bus side only: the link key that ZAP vouched for */
-    int fd;            /* bus side only: of the connection that it came over, maybe closed since; -1 */
-    size_t wire_bytes; /* that it was on the wire, handshake and heartbeats not counted */
+    uint8_t peer[32];    /* bus side only: the link key that ZAP vouched for */
+    int fd;              /* bus side only: of the connection that it came over, maybe closed since; -1 */
+    uint64_t connection; /* the gate's number of it, where there is a gate; else 0 */
+    size_t wire_bytes;   /* that it was on the wire, handshake and heartbeats not counted */
     unsigned version, verb;
     struct bytes message; /* protobuf frame */
     struct bytes payload;

@@ -91,7 +91,7 @@ struct desk *desk_open_on(const char *state, const struct note_signer *signer)
     char vault[128];
     snprintf(vault, sizeof(vault), "%s/vault", state);
     d->vault = must(vault_open(vault, 256 << 10, &e), &e);
-    d->transport = (struct transport){keep_sent, d};
+    d->transport = (struct transport){.send = keep_sent, .arg = d};
     d->chains = chains_new();
     d->io = (struct io){.instance = "TN", .limits = &d->limits, .status = &d->status};
     d->io.snapshot = make_snapshot(d);

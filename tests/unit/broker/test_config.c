@@ -108,6 +108,8 @@ static void every_fault_is_named(void **state)
     assert_fault(NULL, "limits: {exchanges: 99999999999}", "limits.exchanges");
     assert_fault(NULL, "limits: {submit_bytes: 1048576}", "limits.submit_bytes");
     assert_fault(NULL, "limits: {mailbox_bytes: 1048576}", "limits.mailbox_bytes");
+    assert_fault(NULL, "limits: {waiting_bytes: 1048576}", "limits.waiting_bytes");
+    assert_fault(NULL, "limits: {half_open: 1}", "limits.half_open");
     assert_fault(NULL, "crls: /nowhere/at/all", "/nowhere/at/all");
     assert_fault(NULL, "descriptions: /nowhere/at/all", "/nowhere/at/all");
     assert_fault("listen", "listen: ipc:///tmp/x", "listen");

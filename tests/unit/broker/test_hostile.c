@@ -302,6 +302,27 @@ static void hellos_without_end_are_dropped(void **state)
     desk_close(d);
 }
 
+/* What needs no credit has a bound too: the session ends, and who goes on is not answered. */
+static void a_flood_of_pings_ends_the_session(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    Wasl__V1__Ping ping = WASL__V1__PING__INIT;
+    unsigned answered = 0;
+    for (int i = 0; i < 3000; i++) {
+        desk_say(d, MEN, 1, VERB_PING, &ping.base, bytes_make("", 0));
+        struct sent *s = desk_take(d, MEN, 1, VERB_PONG);
+        answered += s != NULL;
+        sent_free(s);
+    }
+    assert_true(answered > 900 && answered <= 1000);
+    assert_null(peers_find(d->io.peers, country()->link[MEN].public_key)->session);
+    assert_non_null(peers_find(d->io.peers, country()->link[MI].public_key)->session);
+    d->io.monotonic += MICROSECONDS;
+    desk_hello(d, MEN, 2, 8, 64);
+    desk_close(d);
+}
+
 /* The header names another member: that one must not stand there as the culprit. */
 static void a_refusal_whose_signer_is_not_proven_names_the_link_it_came_over(void **state)
 {
@@ -348,6 +369,7 @@ int main(void)
         cmocka_unit_test(questions_count_in_the_pipeline),
         cmocka_unit_test(hellos_without_end_are_dropped),
         cmocka_unit_test(a_refusal_whose_signer_is_not_proven_names_the_link_it_came_over),
+        cmocka_unit_test(a_flood_of_pings_ends_the_session),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, end);
