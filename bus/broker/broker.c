@@ -14,17 +14,14 @@
 #include "broker/dispatch.h"
 #include "broker/door.h"
 #include "broker/keeper.h"
+#include "broker/statefolder.h"
 #include "broker/vitals.h"
 #include "broker/writer.h"
 #include "ledger/truststore.h"
 #include "wire/zap.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -62,54 +59,6 @@ struct broker {
     int code;
     bool ending; /* the last entry has been asked for */
 };
-
-/* --- paths --- */
-
-static char *state_path(const struct config *config, const char *name)
-{
-    struct buffer path = {0};
-    buffer_printf(&path, "%s/%s", config->state, name);
-    buffer_append(&path, "", 1);
-    return (char *)path.data;
-}
-
-/* Two buses on one ledger would sign two histories. */
-static int lock_state(struct broker *b, struct error *e)
-{
-    if (mkdir(b->config->state, 0700) != 0 && errno != EEXIST)
-        return error_set(e, ERROR_IO, "the state folder %s cannot be made: %s", b->config->state,
-                         strerror(errno));
-    char *path = state_path(b->config, "lock");
-    b->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int result = 0;
-    if (b->lock < 0)
-        result = error_set(e, ERROR_IO, "%s cannot be opened: %s", path, strerror(errno));
-    else if (flock(b->lock, LOCK_EX | LOCK_NB) != 0) {
-        result = error_set(e, ERROR_CONFIG, "another bus runs on the state folder %s", b->config->state);
-        close(b->lock); /* the folder is the other one's: nothing in it is ours to remove */
-        b->lock = -1;
-    }
-    free(path);
-    return result;
-}
-
-static void forget_endpoint(const struct broker *b)
-{
-    char *path = state_path(b->config, "endpoint");
-    unlink(path);
-    free(path);
-}
-
-static int tell_endpoint(const struct broker *b, struct error *e)
-{
-    struct buffer text = {0};
-    buffer_printf(&text, "%s\n", b->endpoint);
-    char *path = state_path(b->config, "endpoint");
-    int result = file_write_atomically(path, buffer_bytes(&text), 0644, e);
-    free(path);
-    buffer_free(&text);
-    return result;
-}
 
 /* --- the loop --- */
 
@@ -320,43 +269,17 @@ static void warn_unlisted_key(const struct broker *b, const struct registry *reg
     buffer_free(&own);
 }
 
-/* A ledger file that was removed or emptied must not look like a new ledger: what was begun is remembered
- * beside it. */
-static int check_begun(const struct broker *b, struct error *e)
-{
-    char *path = state_path(b->config, "ledger.begun");
-    int result = 0;
-    if (ledger_size(b->ledger) == 0 && access(path, F_OK) == 0)
-        result = error_set(
-            e, ERROR_INTEGRITY,
-            "the ledger in %s is empty, and it was not (%s): its file was removed or emptied. Put back "
-            "the newest copy; a new ledger needs a new key and a state folder of its own",
-            b->config->state, path);
-    free(path);
-    return result;
-}
-
-static int remember_begun(const struct broker *b, struct error *e)
-{
-    char *path = state_path(b->config, "ledger.begun");
-    int result = 0;
-    if (access(path, F_OK) != 0)
-        result = file_write_atomically(path, bytes_of_string(b->ledger_key.verifier.name), 0600, e);
-    free(path);
-    return result;
-}
-
 static int open_storage(struct broker *b, struct error *e)
 {
-    char *trust = state_path(b->config, "trust"), *ledger = state_path(b->config, "ledger"),
-         *vault = state_path(b->config, "vault");
+    char *trust = statefolder_path(b->config, "trust"), *ledger = statefolder_path(b->config, "ledger"),
+         *vault = statefolder_path(b->config, "vault");
     const struct ledger_options options = {ledger, (size_t)b->config->limits.ledger_bytes, &b->ledger_key,
                                            true};
     int result = -1;
     b->truststore = truststore_open(trust, e);
     if (b->truststore != NULL)
         b->ledger = ledger_open(&options, e);
-    if (b->ledger != NULL && check_begun(b, e) == 0)
+    if (b->ledger != NULL && statefolder_check_begun(b->config, ledger_size(b->ledger), e) == 0)
         b->vault = vault_open(vault, (size_t)b->config->limits.vault_bytes, e);
     if (b->vault != NULL)
         result = 0;
@@ -418,7 +341,7 @@ static int start_threads(struct broker *b, struct error *e)
         .heart = hearts_add(b->hearts, "writer"),
     };
     b->writer = writer_start(&writing, b->io.snapshot, e);
-    if (b->writer == NULL || remember_begun(b, e) != 0)
+    if (b->writer == NULL || statefolder_remember_begun(b->config, b->ledger_key.verifier.name, e) != 0)
         return -1;
     const struct admit_options admitting = {
         .pipeline = b->io.pipeline,
@@ -511,12 +434,13 @@ struct broker *broker_open(const struct config *config, struct error *e, int *co
     /* Keys may be root's own files; nothing after them needs root. */
     if (open_loop(b, e) < 0 || open_keys(b, e) < 0 ||
         process_give_folder(config->state, config->user, e) < 0 || process_become(config->user, e) < 0 ||
-        lock_state(b, e) < 0)
+        (b->lock = statefolder_lock(b->config, e)) < 0)
         goto failed;
-    forget_endpoint(b);
+    statefolder_forget_endpoint(b->config);
     open_io(b);
     if (open_storage(b, e) < 0 || open_snapshot(b, e) < 0 || start_threads(b, e) < 0 ||
-        open_socket(b, e, code) < 0 || open_windows(b, e) < 0 || tell_endpoint(b, e) < 0)
+        open_socket(b, e, code) < 0 || open_windows(b, e) < 0 ||
+        statefolder_tell_endpoint(b->config, b->endpoint, e) < 0)
         goto failed;
     b->door = loop_add_socket(b->loop, b->socket, on_frames, b);
     loop_add_fd(b->loop, queue_event_fd(pipeline_results(b->io.pipeline)), on_results, b);
@@ -565,7 +489,7 @@ void broker_close(struct broker *b)
     if (b == NULL)
         return;
     if (b->lock >= 0)
-        forget_endpoint(b);
+        statefolder_forget_endpoint(b->config);
     audit_stop(b->audit);
     scrape_stop(b->scrape);
     vitals_stop(b->vitals);
