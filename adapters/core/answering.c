@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/queue.h"
 #include "core/heads.h"
 #include "core/common.h"
@@ -280,12 +281,23 @@ static enum refusal outcome_of(const struct job *job, struct reply *reply)
     return refusal;
 }
 
+/* By what the connector said of it, not by what became of the exchange. */
+static void count_call(const struct common *common, const struct call *call)
+{
+    uint64_t now = common_monotonic(common);
+    metric_add(METRIC_CONNECTOR_CALLS, 1);
+    metric_observe(METRIC_CONNECTOR_TIME, now > call->started ? now - call->started : 0);
+    if (call->reply.refusal != REFUSAL_NONE)
+        metric_add_for(METRIC_CONNECTOR_FAILED, (unsigned)call->reply.refusal, 1);
+}
+
 static void calls_came_back(void *arg)
 {
     struct answering *a = arg;
     struct call *call;
     for (unsigned i = 0; i < 64 && (call = returns_take(a->returns)) != NULL; i++) {
         atomic_fetch_sub(&a->common->calls_open, 1);
+        count_call(a->common, call);
         struct job **at = find(a, call->exchange_id);
         if (*at == NULL || (*at)->state != STATE_CALLING || (*at)->call != call) {
             call_free(call); /* it came after its time: the exchange has been answered without it */
@@ -368,6 +380,7 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
     copy_text(call->consumer, sizeof(call->consumer), d->header.consumer);
     call->deadline = job->deadline;
     call->most_response = job->service->most_response;
+    call->started = common_monotonic(common);
     job->call = call;
     returns_lend(a->returns, call);
     atomic_fetch_add(&common->calls_open, 1);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "core/heads.h"
 #include "core/waiting.h"
 #include "core/common.h"
@@ -71,6 +72,9 @@ static void give(struct asking *a, struct ask *ask, const struct answer *answer)
         atomic_fetch_add(&common->answered, 1);
     else
         atomic_fetch_add(&common->refused, 1);
+    metric_add_for(METRIC_ASKED, answer->refusal == REFUSAL_NONE ? METRIC_GOOD : METRIC_FAILED, 1);
+    if (answer->refusal != REFUSAL_NONE)
+        metric_add_for(METRIC_REFUSED_ASKS, (unsigned)answer->refusal, 1);
     ask->done(ask, answer);
     ask_free(ask);
     atomic_fetch_sub(&common->ask_bytes, size);

@@ -26,6 +26,7 @@ struct call {
     struct buffer body;
     uint64_t deadline; /* wall clock, microseconds: no use answering later */
     uint64_t most_response;
+    uint64_t started; /* monotonic, when the core handed it over */
     /* Filled by the connector, then done() is called once, from any thread, which takes the call back. */
     struct reply reply;
     void (*done)(struct call *call);

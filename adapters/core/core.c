@@ -38,9 +38,10 @@ struct core {
     struct loop_source *asks_source;
     struct loop_timer *timer;
     uint64_t flush_at, clean_at; /* monotonic */
-    const char **subsystems;     /* codes of what we answer for */
-    char **subsystem_texts;
-    size_t subsystem_count;
+    struct subsystems {
+        const char **codes; /* of what we answer for, each once; each its own memory */
+        size_t count;
+    } subsystems;
 };
 
 /* To the side that it is for. */
@@ -288,29 +289,40 @@ static void set_defaults(struct core_options *o)
 }
 
 /* The codes of the subsystems whose services are configured, each once. */
-static void gather_subsystems(struct core *core)
+static struct subsystems gather_subsystems(const struct core_options *o)
 {
-    const struct core_options *o = &core->common.options;
-    core->subsystems = memory_zeroed(o->service_count, sizeof(*core->subsystems));
-    core->subsystem_texts = memory_zeroed(o->service_count, sizeof(char *));
+    struct subsystems found = {.codes = memory_zeroed(o->service_count, sizeof(*found.codes))};
     for (size_t i = 0; i < o->service_count; i++) {
         struct bytes id = bytes_of_string(o->services[i].service);
         size_t member = identifier_prefix(id, 3), whole = identifier_prefix(id, 4);
         if (whole <= member + 1)
             continue;
-        size_t len = whole - member - 1;
-        char *code = memory_zeroed(len + 1, 1);
-        memcpy(code, id.data + member + 1, len);
+        struct bytes code = bytes_make(id.data + member + 1, whole - member - 1);
         bool known = false;
-        for (size_t k = 0; k < core->subsystem_count; k++)
-            known = known || strcmp(core->subsystems[k], code) == 0;
-        if (known) {
-            free(code);
+        for (size_t k = 0; k < found.count; k++)
+            known = known || bytes_equal_string(code, found.codes[k]);
+        if (known)
             continue;
-        }
-        core->subsystem_texts[core->subsystem_count] = code;
-        core->subsystems[core->subsystem_count++] = code;
+        char *text = memory_zeroed(code.len + 1, 1);
+        memcpy(text, code.data, code.len);
+        found.codes[found.count++] = text;
     }
+    return found;
+}
+
+static void subsystems_free(struct subsystems *subsystems)
+{
+    for (size_t i = 0; i < subsystems->count; i++)
+        free((void *)(uintptr_t)subsystems->codes[i]);
+    free(subsystems->codes);
+}
+
+static bool same_subsystems(const struct subsystems *a, const struct subsystems *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = strcmp(a->codes[i], b->codes[i]) == 0;
+    return same;
 }
 
 static int open_store(struct core *core, struct error *e)
@@ -373,7 +385,7 @@ struct core *core_new(struct loop *loop, void *zmq_context, const struct core_op
     core->asking = asking_new(&core->common, core->waiting);
     core->answering = answering_new(&core->common, core->waiting);
     core->describing = describing_new(&core->common);
-    gather_subsystems(core);
+    core->subsystems = gather_subsystems(options);
     core->asks = queue_new(core->common.options.most_asks);
     core->asks_source = loop_add_fd(loop, queue_event_fd(core->asks), asks_came, core);
     core->timer = loop_timer_new(loop, tick, core);
@@ -387,8 +399,8 @@ struct core *core_new(struct loop *loop, void *zmq_context, const struct core_op
         .bus_public_key = core->common.options.bus_public_key,
         .link_key = &core->common.options.link_key,
         .chain = core->common.options.chain,
-        .subsystems = core->subsystems,
-        .subsystem_count = core->subsystem_count,
+        .subsystems = core->subsystems.codes,
+        .subsystem_count = core->subsystems.count,
         .window_messages = 512,
         .window_bytes = 2 * DELIVERY_MOST,
         .events = session_events,
@@ -421,10 +433,7 @@ void core_free(struct core *core)
     catchup_free(core->catchup);
     session_free(core->common.session);
     waiting_free(core->waiting);
-    for (size_t i = 0; i < core->subsystem_count; i++)
-        free(core->subsystem_texts[i]);
-    free(core->subsystem_texts);
-    free(core->subsystems);
+    subsystems_free(&core->subsystems);
     peers_free(core->common.peers);
     knowledge_close(core->common.knowledge);
     daykey_close(core->common.daykey);
@@ -433,6 +442,28 @@ void core_free(struct core *core)
     store_close(core->common.store);
     link_key_clear(&core->common.options.link_key);
     free(core);
+}
+
+void core_change(struct core *core, const struct core_options *options)
+{
+    struct core_options *o = &core->common.options;
+    struct core_options next = *options;
+    set_defaults(&next);
+    struct subsystems subsystems = gather_subsystems(&next);
+    bool differs = !same_subsystems(&subsystems, &core->subsystems) ||
+                   memcmp(chain_leaf_hash(next.chain), chain_leaf_hash(o->chain), HASH_SIZE) != 0;
+    o->services = next.services;
+    o->service_count = next.service_count;
+    o->signer = next.signer;
+    o->chain = next.chain;
+    o->sealing_keys = next.sealing_keys;
+    o->sealing_key_count = next.sealing_key_count;
+    o->request_timeout = next.request_timeout;
+    o->clock_skew = next.clock_skew;
+    daykey_sign_with(core->common.daykey, next.signer);
+    session_present(core->common.session, next.chain, subsystems.codes, subsystems.count, differs);
+    subsystems_free(&core->subsystems);
+    core->subsystems = subsystems;
 }
 
 bool core_ask(struct core *core, struct ask *ask)

@@ -50,6 +50,15 @@ struct core *core_new(struct loop *loop, void *zmq_context, const struct core_op
 /* Ends every ask with STOPPED, says BYE. */
 void core_free(struct core *core);
 
+/*
+ * Takes up what may change while it runs, on the loop's thread: services and their connectors, signer and
+ * chain, sealing keys, request_timeout, clock_skew. Everything else of options is not looked at. Where HELLO
+ * would say something else (another certificate, other subsystems) the link is opened anew, and nothing that
+ * is under way is lost by it. What the core had before is not touched any more when this returns, but calls
+ * that the old connectors have still come back.
+ */
+void core_change(struct core *core, const struct core_options *options);
+
 /* The registry in force (a reference: registry_free it), NULL when there is none yet. Any thread. */
 struct registry *core_registry(struct core *core);
 

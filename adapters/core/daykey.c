@@ -143,6 +143,11 @@ struct daykey *daykey_open(struct store *store, const struct daykey_options *opt
     return dk;
 }
 
+void daykey_sign_with(struct daykey *dk, struct signer *signer)
+{
+    dk->options.signer = signer;
+}
+
 void daykey_close(struct daykey *dk)
 {
     if (dk == NULL)

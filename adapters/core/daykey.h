@@ -25,7 +25,8 @@ struct daykey_options {
     struct signer *signer;
 };
 struct daykey *daykey_open(struct store *store, const struct daykey_options *options, struct error *e);
-void daykey_close(struct daykey *daykey); /* NULL is harmless */
+void daykey_sign_with(struct daykey *daykey, struct signer *signer); /* from now on */
+void daykey_close(struct daykey *daykey);                            /* NULL is harmless */
 
 enum daykey_status daykey_get(struct daykey *daykey, uint64_t at, uint8_t key[32]);
 

@@ -227,6 +227,16 @@ void session_drop(struct session *s, unsigned reason)
     go_down(s, reason, BACK_OFF);
 }
 
+void session_present(struct session *s, const struct chain *chain, const char *const *subsystems,
+                     size_t subsystem_count, bool differs)
+{
+    s->options.chain = chain;
+    s->options.subsystems = subsystems;
+    s->options.subsystem_count = subsystem_count;
+    if (differs)
+        session_drop(s, REFUSAL_NONE);
+}
+
 void session_end(struct session *s, unsigned reason, struct bytes checkpoint)
 {
     if (s->socket != NULL)

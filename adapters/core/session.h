@@ -81,6 +81,11 @@ struct session *session_new(struct loop *loop, void *zmq_context, const struct s
 void session_free(struct session *session); /* NULL is harmless */
 enum session_state session_state(const struct session *session);
 
+/* What HELLO says of us from now on; when that `differs` from what it said, a session that is open is ended
+ * and opened again, so that the bus hears it. What they point to must outlive the session; the old ones are
+ * let go. */
+void session_present(struct session *session, const struct chain *chain, const char *const *subsystems,
+                     size_t subsystem_count, bool differs);
 /* The core has caught up: gives the bus its credit. */
 void session_link(struct session *session);
 /* BYE with that reason; a new connection follows after the back-off. */

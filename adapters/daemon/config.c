@@ -1,6 +1,9 @@
 #include "daemon/config.h"
 #include "base/clock.h"
+#include "base/credential.h"
 #include "base/error.h"
+#include "base/process.h"
+#include "base/scrape.h"
 #include "daemon/config_form.h"
 #include "front/listener.h"
 #include "registry/identifier.h"
@@ -54,7 +57,7 @@ __attribute__((format(printf, 2, 3))) static const char *keep_printf(struct conf
 
 static const char *file_path(struct judge *j, const char *path)
 {
-    return path[0] == '/' ? path : keep_printf(j->config, "%s%s", j->folder, path);
+    return keep(j->config, credential_path(path, j->folder, strlen(j->folder)));
 }
 
 static bool is_member(const char *id)
@@ -87,6 +90,20 @@ static void judge_identity(struct judge *j)
         sealing[i] = file_path(j, f->keys.sealing[i]);
     c->sealing_keys = sealing;
     c->sealing_key_count = f->keys.sealing_count;
+}
+
+static void judge_manners(struct judge *j)
+{
+    struct config *c = j->config;
+    struct error e;
+
+    c->metrics = j->form->metrics;
+    c->user = j->form->user;
+    if (c->metrics != NULL &&
+        (!scrape_address_valid(c->metrics) || strlen(c->metrics) >= SCRAPE_ADDRESS_MOST))
+        FAULT(j, "metrics", "\"%s\": must be 127.0.0.1:PORT, \"[::1]:PORT\" or unix:/PATH", c->metrics);
+    if (c->user != NULL && !process_user_valid(c->user, &e))
+        FAULT(j, "user", "%s", e.text);
 }
 
 static void judge_bus(struct judge *j)
@@ -276,6 +293,7 @@ static void judge_all(struct judge *j)
     struct config_service *services = keep_zeroed(c, j->form->services_count, sizeof *services);
 
     judge_identity(j);
+    judge_manners(j);
     judge_bus(j);
     judge_authority(j);
     for (unsigned i = 0; i < j->form->listeners_count; i++)

@@ -25,6 +25,8 @@ struct config {
     size_t sealing_key_count;
     struct registry_authority authority;
     const char *registry; /* NULL: from the bus */
+    const char *metrics;  /* address of the metrics' server; NULL: none */
+    const char *user;     /* to become when started as root; NULL: stay */
     const struct front_listener *listeners;
     size_t listener_count;
     const struct config_service *services;

@@ -83,6 +83,8 @@ static const cyaml_schema_field_t config_fields[] = {
     CYAML_FIELD_STRING_PTR("registry", PERHAPS, struct form_config, registry, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("log_level", PERHAPS, struct form_config, log_level, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("fault_spelling", PERHAPS, struct form_config, fault_spelling, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("metrics", PERHAPS, struct form_config, metrics, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("user", PERHAPS, struct form_config, user, 1, 32),
     CYAML_FIELD_MAPPING("bus", CYAML_FLAG_DEFAULT, struct form_config, bus, bus_fields),
     CYAML_FIELD_MAPPING("keys", CYAML_FLAG_DEFAULT, struct form_config, keys, keys_fields),
     CYAML_FIELD_MAPPING("authority", CYAML_FLAG_DEFAULT, struct form_config, authority, authority_fields),

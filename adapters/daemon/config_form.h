@@ -46,7 +46,7 @@ struct form_limits {
     uint64_t most_ask_bytes, most_body_bytes, request_timeout_ms, unproven_ms, clock_skew_ms, crl_grace_hours;
 };
 struct form_config {
-    char *instance, *member, *state, *registry, *log_level, *fault_spelling;
+    char *instance, *member, *state, *registry, *log_level, *fault_spelling, *metrics, *user;
     struct form_bus bus;
     struct form_keys keys;
     struct form_authority authority;

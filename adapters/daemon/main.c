@@ -5,11 +5,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/notify.h"
+#include "base/process.h"
+#include "base/scrape.h"
 #include "base/store.h"
-#include "connectors/connectors.h"
 #include "core/core.h"
-#include "daemon/config.h"
-#include "daemon/identity.h"
+#include "daemon/generation.h"
+#include "daemon/reload.h"
+#include "daemon/vitals.h"
 #include "front/front.h"
 #include <argp.h>
 #include <errno.h>
@@ -17,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -30,7 +32,7 @@ enum { EXIT_OK = 0, EXIT_USAGE = 2, EXIT_IO = 6 };
 const char *argp_program_version = "wasl-adapter " WASL_VERSION;
 
 struct options {
-    const char *config;
+    const char *config, *user;
     bool check;
 };
 
@@ -44,6 +46,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case 'n':
         options->check = true;
+        return 0;
+    case 'u':
+        options->user = argument;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument \"%s\"", argument);
@@ -60,6 +65,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static const struct argp_option option_list[] = {
     {"config", 'c', "FILE", 0, "The configuration file (YAML)", 0},
     {"check", 'n', NULL, 0, "Check configuration and keys, say every fault with its line, and exit", 0},
+    {"user", 'u', "NAME", 0,
+     "Started as root, become this user for good (instead of the configuration's user)", 0},
     {0}};
 static const struct argp argp = {.options = option_list,
                                  .parser = parse_option,
@@ -68,17 +75,17 @@ static const struct argp argp = {.options = option_list,
                                         "6 a file, socket or database folder."};
 
 struct adapter {
-    struct config *config;
-    struct identity *identity;
-    bool locked; /* the state folder is ours */
+    struct generation *first;   /* what cannot change while it runs is this one's */
+    struct generation *current; /* in force; the first one, until there was a reload */
+    bool locked;                /* the state folder is ours */
     struct loop *loop;
     void *zmq;
-    struct connector **connectors;
-    size_t connector_count;
-    struct core_service *services;
     struct core_options core_options; /* outlives the core */
     struct core *core;
     struct front *front;
+    struct scrape *scrape;
+    struct vitals *vitals;
+    struct reload *reload;
 };
 
 /* --- the front's ways into the core --- */
@@ -133,59 +140,16 @@ static int open_state(const char *folder, struct error *e)
     return lock_state(folder, e);
 }
 
-static int open_connectors(struct adapter *a, struct error *e)
-{
-    const struct config *c = a->config;
-
-    a->connectors = memory_zeroed(c->service_count + 1, sizeof(struct connector *));
-    a->services = memory_zeroed(c->service_count + 1, sizeof *a->services);
-    for (size_t i = 0; i < c->service_count; i++) {
-        struct connector *connector = strcmp(c->services[i].connector, "sql") == 0
-                                          ? connector_sql_new(&c->services[i].sql, e)
-                                          : connector_echo_new();
-        if (connector == NULL)
-            return error_prefix(e, "service %s: ", c->services[i].service);
-        a->connectors[a->connector_count++] = connector;
-        a->services[i] = (struct core_service){.service = c->services[i].service, .connector = connector};
-    }
-    return 0;
-}
-
 static int open_core(struct adapter *a, struct error *e)
 {
-    const struct config *c = a->config;
-
-    a->core_options = (struct core_options){
-        .instance = c->instance,
-        .member = c->member,
-        .state = c->state,
-        .bus_endpoint = c->bus_endpoint,
-        .link_key = a->identity->link_key,
-        .subject_keys = a->config->subject_keys,
-        .sealing_keys = a->identity->sealing_keys,
-        .sealing_key_count = a->identity->sealing_key_count,
-        .signer = a->identity->signer,
-        .chain = a->identity->chain,
-        .authority = c->authority,
-        .registry_file = c->registry,
-        .services = a->services,
-        .service_count = c->service_count,
-        .most_asks = c->most_asks,
-        .most_ask_bytes = c->most_ask_bytes,
-        .request_timeout = c->request_timeout,
-        .unproven_most = c->unproven_most,
-        .clock_skew = c->clock_skew,
-        .crl_grace = c->crl_grace,
-    };
-    memcpy(a->core_options.bus_public_key, c->bus_public_key, sizeof a->core_options.bus_public_key);
+    generation_core_options(a->current, &a->core_options);
     a->core = core_new(a->loop, a->zmq, &a->core_options, e);
     return a->core != NULL ? 0 : -1;
 }
 
-static int open_front(struct adapter *a, struct error *e)
+static void front_options_of(const struct adapter *a, const struct config *c, struct front_options *out)
 {
-    const struct config *c = a->config;
-    struct front_options options = {
+    *out = (struct front_options){
         .member = c->member,
         .listeners = c->listeners,
         .listener_count = c->listener_count,
@@ -199,9 +163,73 @@ static int open_front(struct adapter *a, struct error *e)
         .most_connections = c->most_connections,
         .idle_seconds = c->idle_seconds,
     };
+}
 
+static int open_front(struct adapter *a, struct error *e)
+{
+    struct front_options options;
+
+    front_options_of(a, a->current->config, &options);
     a->front = front_new(&options, e);
     return a->front != NULL ? 0 : -1;
+}
+
+static int open_metrics(struct adapter *a, struct error *e)
+{
+    const struct scrape_options options = {.address = a->current->config->metrics,
+                                           .side = METRIC_SIDE_ADAPTER,
+                                           .refresh = vitals_refresh,
+                                           .arg = a->core};
+
+    if (options.address == NULL)
+        return 0;
+    a->scrape = scrape_start(&options, e);
+    return a->scrape != NULL ? 0 : -1;
+}
+
+/* --- another configuration --- */
+
+static void reload_asked(void *arg)
+{
+    struct adapter *a = arg;
+
+    if (a->reload == NULL)
+        return;
+    log_info("reload_asked", NULL);
+    notify_reloading();
+    reload_ask(a->reload);
+}
+
+/* Whole and good: what may change is swapped between two turns of the loop. */
+static void reload_ready(void *arg, struct generation *next)
+{
+    struct adapter *a = arg;
+    struct generation *old = a->current;
+
+    reload_name_what_waits(a->first->config, next->config);
+    generation_core_options(next, &a->core_options);
+    core_change(a->core, &a->core_options);
+    log_set_level(next->config->log_level);
+    a->current = next;
+    vitals_change(a->vitals, next);
+    reload_retire(a->reload, old, old == a->first);
+    log_info("configuration_in_force", "services=%zu", next->config->service_count);
+    notify_ready();
+}
+
+static void reload_failed(void *arg)
+{
+    (void)arg;
+    log_error("configuration_kept", "what=%s", "the new one has faults; what was in force goes on");
+    notify_ready();
+}
+
+static int open_reload(struct adapter *a, const char *path, struct error *e)
+{
+    const struct reload_events events = {reload_ready, reload_failed, a};
+
+    a->reload = reload_new(a->loop, path, &events, e);
+    return a->reload != NULL ? 0 : -1;
 }
 
 /* Who waits for this file knows that every listener is open. */
@@ -211,7 +239,7 @@ static int announce(struct adapter *a, struct error *e)
     char *path = NULL;
     const char *address;
 
-    BUG_ON(asprintf(&path, "%s/listeners", a->config->state) < 0);
+    BUG_ON(asprintf(&path, "%s/listeners", a->first->config->state) < 0);
     for (size_t i = 0; (address = front_address(a->front, i)) != NULL; i++) {
         buffer_printf(&file, "%s\n", address);
         buffer_printf(&line, "%s%s", i > 0 ? "," : "", address);
@@ -219,7 +247,8 @@ static int announce(struct adapter *a, struct error *e)
     buffer_append(&line, "", 1);
     int result = file_write_atomically(path, buffer_bytes(&file), 0644, e);
     if (result == 0)
-        log_info("READY", "member=%s listeners=%s", a->config->member, (const char *)line.data);
+        log_info("READY", "member=%s listeners=%s metrics=%s", a->first->config->member,
+                 (const char *)line.data, a->scrape != NULL ? scrape_address(a->scrape) : "none");
     buffer_free(&file);
     buffer_free(&line);
     free(path);
@@ -235,40 +264,50 @@ static void remove_announcement(const struct config *config)
     free(path);
 }
 
-static int open_all(struct adapter *a, struct error *e)
+static int open_all(struct adapter *a, const char *path, struct error *e)
 {
-    if (open_state(a->config->state, e) != 0)
+    const struct config *c = a->first->config;
+
+    /* Keys have been read, which may be root's own files; nothing after them needs root. */
+    if (process_give_folder(c->state, c->user, e) != 0 || process_become(c->user, e) != 0 ||
+        open_state(c->state, e) != 0)
         return -1;
     a->locked = true;
-    remove_announcement(a->config);
+    remove_announcement(c);
     /* Signals are blocked before any thread is there to receive them. */
     a->loop = loop_new();
-    if (loop_handle_signals(a->loop, NULL, NULL, e) != 0)
+    if (loop_handle_signals(a->loop, reload_asked, a, e) != 0)
         return -1;
     a->zmq = zmq_ctx_new();
     if (a->zmq == NULL)
         return error_set(e, ERROR_IO, "no ZeroMQ context: %s", zmq_strerror(zmq_errno()));
-    if (open_connectors(a, e) != 0 || open_core(a, e) != 0 || open_front(a, e) != 0)
+    if (generation_open(a->current, e) != 0 || open_core(a, e) != 0 || open_front(a, e) != 0 ||
+        open_metrics(a, e) != 0 || open_reload(a, path, e) != 0)
         return -1;
-    return announce(a, e);
+    a->vitals = vitals_new(a->loop, a->core, a->current);
+    if (announce(a, e) != 0)
+        return -1;
+    notify_ready();
+    return 0;
 }
 
 /* Nothing new comes in; providers' calls end; every open ask is answered; the answers leave; then the rest.
  */
 static void close_all(struct adapter *a)
 {
+    vitals_free(a->vitals);
+    scrape_stop(a->scrape);
     if (a->front != NULL)
         front_stop(a->front);
-    for (size_t i = 0; i < a->connector_count; i++)
-        a->connectors[i]->operations->free(a->connectors[i]);
+    reload_free(a->reload);
+    if (a->current != NULL)
+        generation_close(a->current);
     core_free(a->core);
     link_key_clear(&a->core_options.link_key);
     front_free(a->front);
     if (a->zmq != NULL)
         zmq_ctx_term(a->zmq);
     loop_free(a->loop);
-    free(a->connectors);
-    free(a->services);
 }
 
 int main(int argc, char **argv)
@@ -281,15 +320,14 @@ int main(int argc, char **argv)
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    /* Bodies pass through this memory: no core file of it. */
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    umask(077);
     store_say_lost_pages(EXIT_IO);
-
-    adapter.config = config_load(options.config, &faults);
-    if (adapter.config != NULL)
-        adapter.identity = identity_load(adapter.config, &faults);
-    if (faults.count > 0) {
+    /* Keys and bodies pass through this memory. */
+    if (process_harden(&e) != 0) {
+        fprintf(stderr, "wasl-adapter: %s\n", e.text);
+        return EXIT_IO;
+    }
+    adapter.first = adapter.current = generation_load(options.config, &faults);
+    if (adapter.first == NULL) {
         fprintf(stderr, "%.*s", (int)faults.text.len, (const char *)faults.text.data);
         goto done;
     }
@@ -298,22 +336,26 @@ int main(int argc, char **argv)
         code = EXIT_OK;
         goto done;
     }
+    if (options.user != NULL)
+        adapter.first->config->user = options.user;
 
-    log_open("wasl-adapter", adapter.config->log_level);
+    log_open("wasl-adapter", adapter.first->config->log_level);
     code = EXIT_IO;
-    if (open_all(&adapter, &e) == 0 && loop_run(adapter.loop, &e) == 0)
+    if (open_all(&adapter, options.config, &e) == 0 && loop_run(adapter.loop, &e) == 0)
         code = EXIT_OK;
     else
         log_error("stopped", "why=%s", e.text);
+    notify_stopping();
     if (adapter.locked)
-        remove_announcement(adapter.config);
+        remove_announcement(adapter.first->config);
     close_all(&adapter);
     if (code == EXIT_OK)
-        log_info("ended", "member=%s", adapter.config->member);
+        log_info("ended", "member=%s", adapter.first->config->member);
 
 done:
-    identity_free(adapter.identity);
-    config_free(adapter.config);
+    if (adapter.current != adapter.first)
+        generation_free(adapter.current);
+    generation_free(adapter.first);
     faults_free(&faults);
     return code;
 }

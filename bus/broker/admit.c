@@ -169,6 +169,7 @@ static void *verifier(void *arg)
     struct admit *a = arg;
     struct pipeline *p = a->options.pipeline;
     struct heart *heart = a->hearts[atomic_fetch_add(&a->begun, 1)];
+    pthread_setname_np(pthread_self(), "verifier"); /* as `top -H` and the watchdog call it */
     for (;;) {
         struct job *job = queue_wait(pipeline_admit(p), HEART_EVERY);
         heart_beat(heart);

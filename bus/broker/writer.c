@@ -524,6 +524,7 @@ static void *writer_thread(void *arg)
 {
     struct writer *w = arg;
     struct queue *queue = pipeline_writer(w->options.pipeline);
+    pthread_setname_np(pthread_self(), "writer");
     for (;;) {
         /* NULL: closed and empty, time to beat, or the second of counted refusals is over. */
         heart_beat(w->options.heart);
