@@ -36,4 +36,27 @@ int connector_sql_check_connection(const char *connection, struct error *e);
  * connect, and go on trying. */
 struct connector *connector_sql_new(const struct sql_options *options, struct error *e);
 
+/* rest: libcurl on one thread of its own. The call's method, path and query go to `url` as they are. */
+struct rest_options {
+    const char *name;      /* of the service, five parts: for the log and for X-Road-Service */
+    const char *url;       /* https://HOST[:PORT][/base]; http:// only to loopback or over unix_path */
+    const char *unix_path; /* connect to this socket; NULL: to the url's host */
+    /* PEM files, read when the connector is made; only, and `ca` always, with https. */
+    const char *ca;           /* who may certify the system: these and nobody else */
+    const char *certificate;  /* ours, leaf first; NULL: none is shown */
+    const char *key;          /* its key, not encrypted, readable by its owner alone */
+    unsigned connections;     /* 0: 16; at most 256 */
+    uint64_t connect_timeout; /* microseconds, name and TLS handshake included; 0: 3 s */
+    uint64_t timeout;         /* microseconds, of a whole call; 0: the call's deadline alone */
+    uint64_t least_speed;     /* bytes a second, once the answer has begun; 0: 64 */
+    unsigned slow_seconds;    /* how long it may be slower than that; 0: 10 */
+};
+/* What can be said about them without a network; reads the files. 0, or -1 with e set (ERROR_CONFIG) and *key
+ * the name of the option that is wrong: "url", "unix", "ca", "certificate", "key", "connections". */
+int connector_rest_check(const struct rest_options *options, const char **key, struct error *e);
+/* Everything in options must outlive the connector. A system that is down is no error here. Freeing it gives
+ * calls that are under way REST_END_MOST to end, and answers all others at once. */
+#define REST_END_MOST (5 * 1000000ULL) /* microseconds */
+struct connector *connector_rest_new(const struct rest_options *options, struct error *e);
+
 #endif

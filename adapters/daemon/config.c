@@ -220,6 +220,54 @@ static void judge_sql(struct judge *j, unsigned service, const struct form_sql *
     }
 }
 
+static const char *perhaps_file(struct judge *j, const char *path)
+{
+    return path != NULL ? file_path(j, path) : NULL;
+}
+
+/* The form's numbers are wide; what they become is not. */
+static void judge_rest_numbers(struct judge *j, unsigned service, const struct form_rest *f)
+{
+    const struct {
+        const char *key;
+        uint64_t value, most;
+    } numbers[] = {{"connect_timeout_ms", f->connect_timeout_ms, 60000},
+                   {"timeout_ms", f->timeout_ms, 120000},
+                   {"least_speed", f->least_speed, 1000000000},
+                   {"slow_seconds", f->slow_seconds, 3600}};
+    char path[96];
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        snprintf(path, sizeof path, "services[%u].rest.%s", service, numbers[i].key);
+        if (numbers[i].value > numbers[i].most)
+            FAULT(j, path, "at most %llu", (unsigned long long)numbers[i].most);
+    }
+}
+
+static void judge_rest(struct judge *j, unsigned service, const struct form_rest *f, struct rest_options *out)
+{
+    char path[96];
+    const char *key;
+    struct error e;
+
+    *out = (struct rest_options){.name = j->form->services[service].service,
+                                 .url = f->url,
+                                 .unix_path = perhaps_file(j, f->unix_path),
+                                 .ca = perhaps_file(j, f->ca),
+                                 .certificate = perhaps_file(j, f->certificate),
+                                 .key = perhaps_file(j, f->key),
+                                 .connections = f->connections,
+                                 .connect_timeout = f->connect_timeout_ms * 1000,
+                                 .timeout = f->timeout_ms * 1000,
+                                 .least_speed = f->least_speed,
+                                 .slow_seconds = f->slow_seconds};
+    judge_rest_numbers(j, service, f);
+    if (connector_rest_check(out, &key, &e) != 0) {
+        snprintf(path, sizeof path, "services[%u].rest.%s", service, key);
+        FAULT(j, path, "%s", e.text);
+    }
+}
+
 static void judge_service(struct judge *j, unsigned i, struct config_service *out)
 {
     const struct form_service *f = &j->form->services[i];
@@ -236,14 +284,18 @@ static void judge_service(struct judge *j, unsigned i, struct config_service *ou
         if (strcmp(j->form->services[k].service, f->service) == 0)
             FAULT(j, path, "the same service twice");
 
-    bool sql = strcmp(f->connector, "sql") == 0;
+    bool sql = strcmp(f->connector, "sql") == 0, rest = strcmp(f->connector, "rest") == 0;
     snprintf(path, sizeof path, "services[%u].connector", i);
-    if (!sql && strcmp(f->connector, "echo") != 0)
-        FAULT(j, path, "\"%s\" is none of echo, sql", f->connector);
+    if (!sql && !rest && strcmp(f->connector, "echo") != 0)
+        FAULT(j, path, "\"%s\" is none of echo, sql, rest", f->connector);
     else if (sql != (f->sql != NULL))
         FAULT(j, path, sql ? "needs the key sql beside it" : "does not go with the key sql");
+    else if (rest != (f->rest != NULL))
+        FAULT(j, path, rest ? "needs the key rest beside it" : "does not go with the key rest");
     if (sql && f->sql != NULL)
         judge_sql(j, i, f->sql, &out->sql);
+    if (rest && f->rest != NULL)
+        judge_rest(j, i, f->rest, &out->rest);
 }
 
 /* Which of these words it is; a fault, and 0, when it is none of them. */

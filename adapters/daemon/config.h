@@ -12,8 +12,9 @@
 
 struct config_service {
     const char *service;   /* five-part id */
-    const char *connector; /* "echo", "sql" */
+    const char *connector; /* "echo", "sql", "rest" */
     struct sql_options sql;
+    struct rest_options rest;
 };
 struct config {
     const char *instance, *member, *state;

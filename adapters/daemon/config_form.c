@@ -55,10 +55,24 @@ static const cyaml_schema_field_t sql_fields[] = {
     CYAML_FIELD_SEQUENCE("statements", LIST, struct form_sql, statements, &statement_entry, 1, 256),
     CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t rest_fields[] = {
+    CYAML_FIELD_STRING_PTR("url", TEXT, struct form_rest, url, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("unix", PERHAPS, struct form_rest, unix_path, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("ca", PERHAPS, struct form_rest, ca, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("certificate", PERHAPS, struct form_rest, certificate, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("key", PERHAPS, struct form_rest, key, 1, TEXT_MOST),
+    CYAML_FIELD_UINT("connections", CYAML_FLAG_OPTIONAL, struct form_rest, connections),
+    CYAML_FIELD_UINT("connect_timeout_ms", CYAML_FLAG_OPTIONAL, struct form_rest, connect_timeout_ms),
+    CYAML_FIELD_UINT("timeout_ms", CYAML_FLAG_OPTIONAL, struct form_rest, timeout_ms),
+    CYAML_FIELD_UINT("least_speed", CYAML_FLAG_OPTIONAL, struct form_rest, least_speed),
+    CYAML_FIELD_UINT("slow_seconds", CYAML_FLAG_OPTIONAL, struct form_rest, slow_seconds),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t service_fields[] = {
     CYAML_FIELD_STRING_PTR("service", TEXT, struct form_service, service, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("connector", TEXT, struct form_service, connector, 1, TEXT_MOST),
     CYAML_FIELD_MAPPING_PTR("sql", PERHAPS, struct form_service, sql, sql_fields),
+    CYAML_FIELD_MAPPING_PTR("rest", PERHAPS, struct form_service, rest, rest_fields),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = {

@@ -37,9 +37,15 @@ struct form_sql {
     struct form_statement *statements;
     unsigned statements_count;
 };
+struct form_rest {
+    char *url, *unix_path, *ca, *certificate, *key;
+    uint32_t connections, slow_seconds;
+    uint64_t connect_timeout_ms, timeout_ms, least_speed;
+};
 struct form_service {
     char *service, *connector;
     struct form_sql *sql;
+    struct form_rest *rest;
 };
 struct form_limits {
     uint32_t most_asks, connections, idle_seconds;

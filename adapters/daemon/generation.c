@@ -21,6 +21,8 @@ static struct connector *open_connector(const struct config_service *service, st
 {
     if (strcmp(service->connector, "sql") == 0)
         return connector_sql_new(&service->sql, e);
+    if (strcmp(service->connector, "rest") == 0)
+        return connector_rest_new(&service->rest, e);
     return connector_echo_new();
 }
 

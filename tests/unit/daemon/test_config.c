@@ -169,6 +169,50 @@ static void every_fault_is_said_with_its_path_and_line(void **state)
     faults_free(&faults);
 }
 
+static void a_service_of_the_rest_connector_is_judged(void **state)
+{
+    struct faults faults;
+    struct config *c = load(
+        HEAD "services:\n"
+             "- service: TN/GOV/MI/civil/person\n"
+             "  connector: rest\n"
+             "  rest: {url: 'http://localhost/base', unix: system.sock, connections: 4, timeout_ms: 2500}\n",
+        &faults);
+
+    (void)state;
+    assert_non_null(c);
+    assert_string_equal(c->services[0].rest.url, "http://localhost/base");
+    assert_string_equal(c->services[0].rest.name, "TN/GOV/MI/civil/person");
+    assert_memory_equal(c->services[0].rest.unix_path, "/tmp/wasl-config-",
+                        17); /* relative to the file's folder */
+    assert_int_equal(c->services[0].rest.connections, 4);
+    assert_int_equal(c->services[0].rest.timeout, 2500000);
+    config_free(c);
+    faults_free(&faults);
+
+    assert_null(load(HEAD "services:\n"
+                          "- {service: TN/GOV/MI/a/b, connector: rest}\n"
+                          "- {service: TN/GOV/MI/a/c, connector: echo, rest: {url: 'http://localhost'}}\n"
+                          "- service: TN/GOV/MI/a/d\n"
+                          "  connector: rest\n"
+                          "  rest:\n"
+                          "    url: http://10.0.0.5/base\n"
+                          "    timeout_ms: 120001\n"
+                          "- service: TN/GOV/MI/a/e\n"
+                          "  connector: rest\n"
+                          "  rest:\n"
+                          "    url: https://10.0.0.5/base\n"
+                          "    ca: absent.pem\n",
+                     &faults));
+    has_fault(&faults, 8, "services[0].connector");
+    has_fault(&faults, 9, "services[1].connector");
+    has_fault(&faults, 13, "services[2].rest.url");
+    has_fault(&faults, 14, "services[2].rest.timeout_ms");
+    has_fault(&faults, 19, "services[3].rest.ca");
+    assert_int_equal(faults.count, 5);
+    faults_free(&faults);
+}
+
 static void faults_of_form_are_said_all_together(void **state)
 {
     struct faults faults;
@@ -216,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_file_is_loaded),
         cmocka_unit_test(every_fault_is_said_with_its_path_and_line),
+        cmocka_unit_test(a_service_of_the_rest_connector_is_judged),
         cmocka_unit_test(faults_of_form_are_said_all_together),
         cmocka_unit_test(a_file_that_is_not_there_is_a_fault),
     };

@@ -1,0 +1,21 @@
+#ifndef WASL_CONNECTORS_REST_FIELD_H
+#define WASL_CONNECTORS_REST_FIELD_H
+/* Header fields on their way to and from a ministry's system. */
+#include "core/http.h"
+
+/* Fields of one connection, or that steer it: they go no further, in neither direction. */
+bool rest_field_of_connection(const char *name);
+/* Among the names that a Connection field of these headers lists: of that connection as well (RFC
+ * 9110 7.6.1).
+ */
+bool rest_field_nominated(const struct http_headers *headers, const char *name);
+/* What only the adapter may say to the system: a consumer that sends it would speak in the bus's name. */
+bool rest_field_of_bus(const char *name);
+/* Fields by which many frameworks would take a request for another method or path than the one that was
+ * judged.
+ */
+bool rest_field_overrides(const char *name);
+/* Fields of an answer that only a consumer's front may set. */
+bool rest_field_of_front(const char *name);
+
+#endif
