@@ -13,10 +13,12 @@ enum wasl_exit {
     WASL_REFUSED = 1,   /* refused, or the file has faults */
     WASL_USAGE = 2,     /* the words on the command line are off */
     WASL_INTEGRITY = 3, /* what was read is not what was signed */
+    WASL_PARTIAL = 4,   /* done, but for what standard error says */
     WASL_IO = 6,        /* file, socket, disk */
 };
 
 int command_registry(int argc, char **argv);
+int command_service(int argc, char **argv);
 int command_member(int argc, char **argv);
 int command_call(int argc, char **argv);
 int command_keys(int argc, char **argv);

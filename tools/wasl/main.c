@@ -10,6 +10,7 @@ int main(int argc, char **argv)
 {
     static const struct subcommand commands[] = {
         {"registry", "check, sign, show and explain the registry", command_registry},
+        {"service", "print the registry's view of an OpenAPI document", command_service},
         {"member", "make a new member's keys, certificate request and registry fragment", command_member},
         {"call", "ask a service of another member through an adapter", command_call},
         {"keys", "what keys a folder holds, and whether they fit", command_keys},
