@@ -4,8 +4,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "base/scrape.h"
-#include "daemon/config_form.h"
-#include "front/listener.h"
+#include "daemon/config_judge.h"
 #include "registry/identifier.h"
 #include "tlog/note.h"
 #include "wire/link.h"
@@ -19,15 +18,6 @@ struct config_memory {
     struct config_memory *next;
     void *block;
 };
-struct judge {
-    struct config *config;
-    const struct form_config *form;
-    struct faults *faults;
-    char *folder; /* of the file, with its slash; empty: the current one */
-};
-
-#define FAULT(j, path, ...) yamlfile_fault((j)->config->file, (j)->faults, path, __VA_ARGS__)
-
 static void *keep(struct config *config, void *block)
 {
     struct config_memory *m = memory_zeroed(1, sizeof *m);
@@ -38,13 +28,12 @@ static void *keep(struct config *config, void *block)
     return block;
 }
 
-static void *keep_zeroed(struct config *config, size_t count, size_t size)
+void *keep_zeroed(struct config *config, size_t count, size_t size)
 {
     return keep(config, memory_zeroed(count + 1, size));
 }
 
-__attribute__((format(printf, 2, 3))) static const char *keep_printf(struct config *config,
-                                                                     const char *format, ...)
+const char *keep_printf(struct config *config, const char *format, ...)
 {
     va_list args;
     char *text = NULL;
@@ -55,7 +44,7 @@ __attribute__((format(printf, 2, 3))) static const char *keep_printf(struct conf
     return keep(config, text);
 }
 
-static const char *file_path(struct judge *j, const char *path)
+const char *file_path(struct judge *j, const char *path)
 {
     return keep(j->config, credential_path(path, j->folder, strlen(j->folder)));
 }
@@ -136,50 +125,6 @@ static void judge_authority(struct judge *j)
               a->threshold, a->keys_count);
     j->config->authority = (struct registry_authority){
         .keys = (const char *const *)a->keys, .count = a->keys_count, .threshold = a->threshold};
-}
-
-static bool mode_parse(const char *text, unsigned *mode)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 8);
-
-    *mode = (unsigned)value;
-    /* A socket that its owner cannot use, or an execute bit, is a slip of the pen. */
-    return *end == 0 && end != text && value <= 0777 && (value & 0600) == 0600 && (value & 0111) == 0;
-}
-
-static void judge_listener(struct judge *j, unsigned i, struct front_listener *out)
-{
-    const struct form_listener *f = &j->form->listeners[i];
-    const char **subsystems = keep_zeroed(j->config, f->subsystems_count, sizeof *subsystems);
-    char path[96];
-
-    snprintf(path, sizeof path, "listeners[%u]", i);
-    if ((f->address != NULL) == (f->unix_path != NULL))
-        FAULT(j, path, "needs either address or unix");
-    if (f->address != NULL && !listener_address_valid(f->address, false)) {
-        snprintf(path, sizeof path, "listeners[%u].address", i);
-        FAULT(j, path,
-              "\"%s\": only 127.0.0.1:PORT and \"[::1]:PORT\" are served; others need a unix socket and a "
-              "reverse proxy of your own",
-              f->address);
-    }
-    if (f->mode != NULL && (f->unix_path == NULL || !mode_parse(f->mode, &out->mode))) {
-        snprintf(path, sizeof path, "listeners[%u].mode", i);
-        FAULT(j, path, "\"%s\": the octal mode of a unix socket, such as \"0660\"", f->mode);
-    }
-    for (unsigned k = 0; k < f->subsystems_count; k++) {
-        if (!identifier_part_valid(bytes_of_string(f->subsystems[k]))) {
-            snprintf(path, sizeof path, "listeners[%u].subsystems[%u]", i, k);
-            FAULT(j, path, "\"%s\" is not the code of a subsystem of %s", f->subsystems[k],
-                  j->config->member);
-        }
-        subsystems[k] = keep_printf(j->config, "%s/%s", j->config->member, f->subsystems[k]);
-    }
-    out->address = f->address;
-    out->unix_path = f->unix_path != NULL ? file_path(j, f->unix_path) : NULL;
-    out->subsystems = subsystems;
-    out->subsystem_count = f->subsystems_count;
 }
 
 static void judge_sql(struct judge *j, unsigned service, const struct form_sql *f, struct sql_options *out)
@@ -328,10 +273,25 @@ static void judge_limits(struct judge *j)
     if (f->request_timeout_ms > 110000)
         FAULT(j, "limits.request_timeout_ms", "at most 110000: a message may live for 120 s");
     c->most_asks = f->most_asks;
-    c->most_connections = f->connections;
-    c->idle_seconds = f->idle_seconds;
+    if (f->connections > FRONT_MOST_CONNECTIONS)
+        FAULT(j, "limits.connections", "at most %u", FRONT_MOST_CONNECTIONS);
+    c->front = (struct front_options){
+        .member = c->member,
+        .listeners = c->listeners,
+        .listener_count = c->listener_count,
+        .spelling = c->fault_spelling,
+        .most_connections = f->connections,
+        .most_client_connections = f->connections_per_client,
+        .most_client_requests = f->requests_per_client,
+        .most_subsystem_requests = f->requests_per_subsystem,
+        .most_body_bytes = f->most_body_bytes,
+        .most_answer_bytes = f->most_answer_bytes,
+        .idle_seconds = f->idle_seconds,
+        .head_seconds = f->head_seconds,
+        .body_seconds = f->body_seconds,
+        .answer_seconds = f->answer_seconds,
+    };
     c->most_ask_bytes = f->most_ask_bytes;
-    c->most_body_bytes = f->most_body_bytes;
     c->request_timeout = f->request_timeout_ms * 1000;
     c->unproven_most = f->unproven_ms * 1000;
     c->clock_skew = f->clock_skew_ms * 1000;
@@ -341,20 +301,16 @@ static void judge_limits(struct judge *j)
 static void judge_all(struct judge *j)
 {
     struct config *c = j->config;
-    struct front_listener *listeners = keep_zeroed(c, j->form->listeners_count, sizeof *listeners);
     struct config_service *services = keep_zeroed(c, j->form->services_count, sizeof *services);
 
     judge_identity(j);
     judge_manners(j);
     judge_bus(j);
     judge_authority(j);
-    for (unsigned i = 0; i < j->form->listeners_count; i++)
-        judge_listener(j, i, &listeners[i]);
+    judge_listeners(j);
     for (unsigned i = 0; i < j->form->services_count; i++)
         judge_service(j, i, &services[i]);
     judge_limits(j);
-    c->listeners = listeners;
-    c->listener_count = j->form->listeners_count;
     c->services = services;
     c->service_count = j->form->services_count;
     if (c->listener_count == 0 && c->service_count == 0)

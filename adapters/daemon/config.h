@@ -35,8 +35,9 @@ struct config {
     enum log_level log_level;
     enum fault_spelling fault_spelling;
     /* 0: the default of whom it concerns */
-    uint32_t most_asks, most_connections, idle_seconds;
-    uint64_t most_ask_bytes, most_body_bytes, request_timeout, unproven_most, clock_skew, crl_grace;
+    struct front_options front; /* all but the core */
+    uint32_t most_asks;
+    uint64_t most_ask_bytes, request_timeout, unproven_most, clock_skew, crl_grace;
 
     struct yamlfile *file; /* for faults of meaning that are found later */
     struct config_memory *memory;

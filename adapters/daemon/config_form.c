@@ -26,11 +26,33 @@ static const cyaml_schema_field_t authority_fields[] = {
     CYAML_FIELD_UINT("threshold", CYAML_FLAG_DEFAULT, struct form_authority, threshold),
     CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t peer_fields[] = {
+    CYAML_FIELD_STRING_PTR("user", TEXT, struct form_caller, user, 1, TEXT_MOST),
+    CYAML_FIELD_SEQUENCE("subsystems", LIST, struct form_caller, subsystems, &text_entry, 1, 1000),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t peer_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct form_caller, peer_fields)};
+static const cyaml_schema_field_t client_fields[] = {
+    CYAML_FIELD_STRING_PTR("certificate", TEXT, struct form_caller, certificate, 1, TEXT_MOST),
+    CYAML_FIELD_SEQUENCE("subsystems", LIST, struct form_caller, subsystems, &text_entry, 1, 1000),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t client_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct form_caller, client_fields)};
+static const cyaml_schema_field_t tls_fields[] = {
+    CYAML_FIELD_STRING_PTR("certificate", TEXT, struct form_tls, certificate, 1, TEXT_MOST),
+    CYAML_FIELD_STRING_PTR("key", TEXT, struct form_tls, key, 1, TEXT_MOST),
+    CYAML_FIELD_SEQUENCE("clients", LIST, struct form_tls, clients, &client_entry, 1, 1000),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t listener_fields[] = {
     CYAML_FIELD_STRING_PTR("address", PERHAPS, struct form_listener, address, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("unix", PERHAPS, struct form_listener, unix_path, 1, TEXT_MOST),
     CYAML_FIELD_STRING_PTR("mode", PERHAPS, struct form_listener, mode, 1, TEXT_MOST),
-    CYAML_FIELD_SEQUENCE("subsystems", LIST, struct form_listener, subsystems, &text_entry, 1, 1000),
+    CYAML_FIELD_SEQUENCE("subsystems", PERHAPS, struct form_listener, subsystems, &text_entry, 1, 1000),
+    CYAML_FIELD_MAPPING_PTR("tls", PERHAPS, struct form_listener, tls, tls_fields),
+    CYAML_FIELD_SEQUENCE("peers", PERHAPS, struct form_listener, peers, &peer_entry, 1, 1000),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t listener_entry = {
@@ -83,7 +105,16 @@ static const cyaml_schema_field_t limits_fields[] = {
     CYAML_FIELD_UINT("most_ask_bytes", CYAML_FLAG_OPTIONAL, struct form_limits, most_ask_bytes),
     CYAML_FIELD_UINT("most_body_bytes", CYAML_FLAG_OPTIONAL, struct form_limits, most_body_bytes),
     CYAML_FIELD_UINT("connections", CYAML_FLAG_OPTIONAL, struct form_limits, connections),
+    CYAML_FIELD_UINT("connections_per_client", CYAML_FLAG_OPTIONAL, struct form_limits,
+                     connections_per_client),
+    CYAML_FIELD_UINT("requests_per_client", CYAML_FLAG_OPTIONAL, struct form_limits, requests_per_client),
+    CYAML_FIELD_UINT("requests_per_subsystem", CYAML_FLAG_OPTIONAL, struct form_limits,
+                     requests_per_subsystem),
+    CYAML_FIELD_UINT("most_answer_bytes", CYAML_FLAG_OPTIONAL, struct form_limits, most_answer_bytes),
     CYAML_FIELD_UINT("idle_seconds", CYAML_FLAG_OPTIONAL, struct form_limits, idle_seconds),
+    CYAML_FIELD_UINT("head_seconds", CYAML_FLAG_OPTIONAL, struct form_limits, head_seconds),
+    CYAML_FIELD_UINT("body_seconds", CYAML_FLAG_OPTIONAL, struct form_limits, body_seconds),
+    CYAML_FIELD_UINT("answer_seconds", CYAML_FLAG_OPTIONAL, struct form_limits, answer_seconds),
     CYAML_FIELD_UINT("request_timeout_ms", CYAML_FLAG_OPTIONAL, struct form_limits, request_timeout_ms),
     CYAML_FIELD_UINT("unproven_ms", CYAML_FLAG_OPTIONAL, struct form_limits, unproven_ms),
     CYAML_FIELD_UINT("clock_skew_ms", CYAML_FLAG_OPTIONAL, struct form_limits, clock_skew_ms),

@@ -19,8 +19,21 @@ struct form_authority {
     unsigned keys_count;
     uint32_t threshold;
 };
+struct form_caller { /* of `peers` (user) or `clients` (certificate) */
+    char *user, *certificate;
+    char **subsystems;
+    unsigned subsystems_count;
+};
+struct form_tls {
+    char *certificate, *key;
+    struct form_caller *clients;
+    unsigned clients_count;
+};
 struct form_listener {
     char *address, *unix_path, *mode;
+    struct form_tls *tls;
+    struct form_caller *peers;
+    unsigned peers_count;
     char **subsystems;
     unsigned subsystems_count;
 };
@@ -48,7 +61,9 @@ struct form_service {
     struct form_rest *rest;
 };
 struct form_limits {
-    uint32_t most_asks, connections, idle_seconds;
+    uint32_t most_asks, connections, connections_per_client, requests_per_client, requests_per_subsystem;
+    uint32_t idle_seconds, head_seconds, body_seconds, answer_seconds;
+    uint64_t most_answer_bytes;
     uint64_t most_ask_bytes, most_body_bytes, request_timeout_ms, unproven_ms, clock_skew_ms, crl_grace_hours;
 };
 struct form_config {

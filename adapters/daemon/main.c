@@ -149,20 +149,12 @@ static int open_core(struct adapter *a, struct error *e)
 
 static void front_options_of(const struct adapter *a, const struct config *c, struct front_options *out)
 {
-    *out = (struct front_options){
-        .member = c->member,
-        .listeners = c->listeners,
-        .listener_count = c->listener_count,
-        .core = {.ask = front_ask,
-                 .status = front_status,
-                 .registry = front_registry,
-                 .describe = front_describe,
-                 .arg = a->core},
-        .spelling = c->fault_spelling,
-        .most_body_bytes = c->most_body_bytes,
-        .most_connections = c->most_connections,
-        .idle_seconds = c->idle_seconds,
-    };
+    *out = c->front;
+    out->core = (struct front_core){.ask = front_ask,
+                                    .status = front_status,
+                                    .registry = front_registry,
+                                    .describe = front_describe,
+                                    .arg = a->core};
 }
 
 static int open_front(struct adapter *a, struct error *e)
