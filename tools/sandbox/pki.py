@@ -18,5 +18,12 @@ class Pki:
     def member(self, member):
         return self.folder / "members" / member.replace("/", "-")
 
+    def tls(self, name, *options):
+        """(certificate, key) for one end of TLS, made at the first call."""
+        certificate = self.folder / f"tls/{name}.crt.pem"
+        if not certificate.exists():
+            self.run(self.folder, "tls", name, *options)
+        return certificate, self.folder / f"tls/{name}.key.pem"
+
     def text(self, path):
         return (self.folder / path).read_text().strip()
