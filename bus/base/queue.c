@@ -10,23 +10,26 @@
 #include "bytes.h"
 #include "clock.h"
 #include "error.h"
+#include "lanes.h"
 
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    void **items; /* ring */
+    void **items; /* ring; or NULL, and then: */
+    struct lanes *lanes;
+    const char *(*owner)(const void *item);
+    uint64_t (*cost)(const void *item);
     size_t most, first, length;
     bool closed;
     int event; /* holds 1 exactly while the queue is not empty; changed under the lock only */
 };
 
-struct queue *queue_new(size_t most)
+static struct queue *new_queue(size_t most)
 {
     struct queue *q = memory_zeroed(1, sizeof *q);
     pthread_condattr_t monotonic;
     BUG_ON(most == 0);
     q->most = most;
-    q->items = memory_zeroed(most, sizeof *q->items);
     q->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     BUG_ON(q->event < 0); /* descriptors are bounded by the daemon's own limits */
     pthread_mutex_init(&q->lock, NULL);
@@ -34,6 +37,23 @@ struct queue *queue_new(size_t most)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&q->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    return q;
+}
+
+struct queue *queue_new(size_t most)
+{
+    struct queue *q = new_queue(most);
+    q->items = memory_zeroed(most, sizeof *q->items);
+    return q;
+}
+
+struct queue *queue_new_fair(size_t most, const char *(*owner)(const void *item),
+                             uint64_t (*cost)(const void *item))
+{
+    struct queue *q = new_queue(most);
+    q->lanes = lanes_new(most);
+    q->owner = owner;
+    q->cost = cost;
     return q;
 }
 
@@ -46,6 +66,7 @@ void queue_free(struct queue *q)
     pthread_mutex_destroy(&q->lock);
     close(q->event);
     free(q->items);
+    lanes_free(q->lanes);
     free(q);
 }
 
@@ -55,7 +76,10 @@ bool queue_put(struct queue *q, void *item)
     BUG_ON(item == NULL);
     pthread_mutex_lock(&q->lock);
     if (!q->closed && q->length < q->most) {
-        q->items[(q->first + q->length) % q->most] = item;
+        if (q->lanes != NULL)
+            lanes_put(q->lanes, q->owner(item), q->cost(item), item);
+        else
+            q->items[(q->first + q->length) % q->most] = item;
         if (q->length++ == 0)
             BUG_ON(eventfd_write(q->event, 1) != 0);
         pthread_cond_signal(&q->changed);
@@ -71,7 +95,7 @@ static void *take(struct queue *q)
     eventfd_t value;
     if (q->length == 0)
         return NULL;
-    void *item = q->items[q->first];
+    void *item = q->lanes != NULL ? lanes_take(q->lanes) : q->items[q->first];
     q->first = (q->first + 1) % q->most;
     if (--q->length == 0)
         BUG_ON(eventfd_read(q->event, &value) != 0);

@@ -1,8 +1,9 @@
 #ifndef WASL_BASE_QUEUE_H
 #define WASL_BASE_QUEUE_H
 /*
- * A bounded first-in first-out queue of pointers between threads. Who takes an item owns it. Both a blocking
- * consumer (a worker or writer thread) and a loop (through the event descriptor) can read it.
+ * A bounded queue of pointers between threads, first in first out or fair between owners. Who takes an item
+ * owns it. Both a blocking consumer (a worker or writer thread) and a loop (through the event descriptor) can
+ * read it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +12,9 @@
 struct queue;
 
 struct queue *queue_new(size_t most); /* most items at once */
+/* The same with a fair order (lanes.h) instead: owner and cost are asked when an item is put. */
+struct queue *queue_new_fair(size_t most, const char *(*owner)(const void *item),
+                             uint64_t (*cost)(const void *item));
 void queue_free(struct queue *queue); /* must be empty; NULL is harmless */
 /* False when full or closed: the caller keeps the item. Never waits. */
 bool queue_put(struct queue *queue, void *item);

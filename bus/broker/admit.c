@@ -142,39 +142,59 @@ static bool find_object(struct admit *a, const struct job *job, uint8_t hash[HAS
     return true;
 }
 
-static void fetch_object(struct admit *a, struct job *job)
+/* The object that a verifier read last: reading checks the hash of the whole, and slices are asked for one by
+ * one. */
+struct last_object {
+    uint8_t hash[HASH_SIZE];
+    struct buffer data; /* empty: none */
+};
+
+static const struct buffer *read_object(struct admit *a, const uint8_t hash[HASH_SIZE],
+                                        struct last_object *last)
+{
+    struct error e = {0};
+    if (last->data.len > 0 && memcmp(last->hash, hash, HASH_SIZE) == 0)
+        return &last->data;
+    buffer_free(&last->data);
+    int found = truststore_get(a->options.truststore, hash, &last->data, &e);
+    if (found < 0)
+        log_error("trust_store_failed", "reason=%s", e.text);
+    if (found != 1) {
+        buffer_free(&last->data);
+        return NULL;
+    }
+    memcpy(last->hash, hash, HASH_SIZE);
+    return &last->data;
+}
+
+static void fetch_object(struct admit *a, struct job *job, struct last_object *last)
 {
     struct fetch *f = &job->fetch;
     uint8_t hash[HASH_SIZE];
-    if (!find_object(a, job, hash))
+    const struct buffer *object = find_object(a, job, hash) ? read_object(a, hash, last) : NULL;
+    if (object == NULL)
         return;
-    struct buffer object = {0};
-    struct error e = {0};
-    int found = truststore_get(a->options.truststore, hash, &object, &e);
-    if (found < 0)
-        log_error("trust_store_failed", "reason=%s", e.text);
-    if (found == 1) {
-        f->total = object.len;
-        if (f->offset < object.len) {
-            size_t left = object.len - (size_t)f->offset;
-            buffer_append(&f->data, object.data + f->offset,
-                          left < LINK_PAYLOAD_MOST ? left : LINK_PAYLOAD_MOST);
-        }
-    }
-    buffer_free(&object);
+    f->total = object->len;
+    if (f->offset >= object->len)
+        return;
+    size_t left = object->len - (size_t)f->offset;
+    buffer_append(&f->data, object->data + f->offset, left < LINK_PAYLOAD_MOST ? left : LINK_PAYLOAD_MOST);
 }
 
 static void *verifier(void *arg)
 {
     struct admit *a = arg;
     struct pipeline *p = a->options.pipeline;
+    struct last_object last = {0};
     struct heart *heart = a->hearts[atomic_fetch_add(&a->begun, 1)];
     pthread_setname_np(pthread_self(), "verifier"); /* as `top -H` and the watchdog call it */
     for (;;) {
         struct job *job = queue_wait(pipeline_admit(p), HEART_EVERY);
         heart_beat(heart);
-        if (job == NULL && atomic_load(&a->closed))
+        if (job == NULL && atomic_load(&a->closed)) {
+            buffer_free(&last.data);
             return NULL;
+        }
         if (job == NULL)
             continue;
         struct queue *next = pipeline_writer(p);
@@ -183,7 +203,7 @@ static void *verifier(void *arg)
         } else if (job->kind == JOB_HELLO) {
             check_hello(a, job);
         } else {
-            fetch_object(a, job);
+            fetch_object(a, job, &last);
             next = pipeline_results(p);
         }
         pipeline_pass(next, job);

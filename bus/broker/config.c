@@ -34,27 +34,12 @@ static const cyaml_schema_field_t authority_fields[] = {
 
 #define LIMIT(name) CYAML_FIELD_UINT(#name, CYAML_FLAG_OPTIONAL, struct config_limits, name)
 static const cyaml_schema_field_t limits_fields[] = {
-    LIMIT(submit_messages),
-    LIMIT(submit_bytes),
-    LIMIT(mailbox_messages),
-    LIMIT(mailbox_bytes),
-    LIMIT(exchanges),
-    LIMIT(body_bytes),
-    LIMIT(cache_bytes),
-    LIMIT(pipeline_messages),
-    LIMIT(pipeline_bytes),
-    LIMIT(batch_messages),
-    LIMIT(batch_ms),
-    LIMIT(refusals_per_second),
-    LIMIT(ledger_bytes),
-    LIMIT(vault_bytes),
-    LIMIT(crl_grace_s),
-    LIMIT(probe_s),
-    LIMIT(verifiers),
-    LIMIT(half_open),
-    LIMIT(half_open_of_address),
-    LIMIT(waiting_bytes),
-    CYAML_FIELD_END,
+    LIMIT(submit_messages), LIMIT(submit_bytes),   LIMIT(mailbox_messages), LIMIT(mailbox_bytes),
+    LIMIT(exchanges),       LIMIT(body_bytes),     LIMIT(cache_bytes),      LIMIT(pipeline_messages),
+    LIMIT(pipeline_bytes),  LIMIT(batch_messages), LIMIT(batch_ms),         LIMIT(refusals_per_second),
+    LIMIT(ledger_bytes),    LIMIT(vault_bytes),    LIMIT(crl_grace_s),      LIMIT(probe_s),
+    LIMIT(verifiers),       LIMIT(half_open),      LIMIT(pair_under_way),   LIMIT(half_open_of_address),
+    LIMIT(waiting_bytes),   CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t root_fields[] = {
@@ -102,6 +87,7 @@ static const struct limit_rule rules[] = {
     RULE(submit_bytes, 16 * MIB, 1 * MIB, 1024 * MIB),
     RULE(mailbox_messages, 1024, 1, 1 << 20),
     RULE(mailbox_bytes, 64 * MIB, 1 * MIB, 16384 * MIB),
+    RULE(pair_under_way, 32, 1, 65536),
     RULE(exchanges, 65536, 1, 1 << 22),
     RULE(body_bytes, 4 * MIB, 64 * 1024, 512 * MIB),
     RULE(cache_bytes, 64 * MIB, 1, 16384 * MIB),

@@ -9,10 +9,11 @@ struct config_limits {
     uint64_t submit_messages,
         submit_bytes; /* first credit of a session: what one adapter may have under way to us */
     uint64_t mailbox_messages,
-        mailbox_bytes;    /* waiting for or under way to one adapter, and open of one consumer */
-    uint64_t exchanges;   /* open at once */
-    uint64_t body_bytes;  /* sealed body of one message */
-    uint64_t cache_bytes; /* responses kept for who asks again */
+        mailbox_bytes;       /* waiting for or under way to one adapter, and open of one consumer */
+    uint64_t pair_under_way; /* requests of one consumer that one provider is given at once */
+    uint64_t exchanges;      /* open at once */
+    uint64_t body_bytes;     /* sealed body of one message */
+    uint64_t cache_bytes;    /* responses kept for who asks again */
     uint64_t pipeline_messages, pipeline_bytes; /* between the door and dispatch */
     uint64_t batch_messages, batch_ms;          /* of one commit */
     uint64_t refusals_per_second;               /* entries for refusals of one member */

@@ -94,7 +94,7 @@ static void release_room(struct message *m)
     if (m->provider == NULL)
         return;
     room_give(&m->consumer->asking, m->room_bytes);
-    room_give(&m->provider->answering, m->room_bytes);
+    shares_give(&m->provider->answering, m->consumer->member, m->room_bytes);
     m->consumer = m->provider = NULL;
 }
 
@@ -103,12 +103,32 @@ static void count_open(struct io *io)
     atomic_store(&io->status->exchanges_open, exchanges_count(io->exchanges));
 }
 
+static void post_request(struct exchange *x)
+{
+    /* Never full: the room taken at the door is what bounds it. Where it is, the deadline ends the exchange.
+     */
+    if (mailbox_post(&x->provider->requests, x->delivery, &x->posting) == NULL)
+        log_error("mailbox_full", "member=%s", x->provider->member);
+}
+
+/* It is no longer among those of its provider; another of the same consumer may take its place. */
+static void leave_provider(struct io *io, struct exchange *x)
+{
+    struct peer *provider = x->provider;
+    struct exchange *next = shares_done(&provider->answering, x->consumer->member, x);
+    shares_give(&provider->answering, x->consumer->member, x->room);
+    if (x->posting != NULL)
+        mailbox_withdraw(&provider->requests, x->posting);
+    if (next == NULL)
+        return;
+    post_request(next);
+    peers_pump(io->peers, provider);
+}
+
 static void end_exchange(struct io *io, struct exchange *x)
 {
     room_give(&x->consumer->asking, x->room);
-    room_give(&x->provider->answering, x->room);
-    if (x->posting != NULL)
-        mailbox_withdraw(&x->provider->requests, x->posting);
+    leave_provider(io, x);
     exchanges_remove(io->exchanges, x);
     count_open(io);
 }
@@ -145,10 +165,9 @@ static void open_exchange(struct io *io, struct job *job)
         ask_end(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
         return;
     }
-    /* Never full: the room taken at the door is what bounds it. Where it is, the deadline ends the exchange.
-     */
-    if (mailbox_post(&x->provider->requests, x->delivery, &x->posting) == NULL)
-        log_error("mailbox_full", "member=%s", x->provider->member);
+    if (!shares_send(&x->provider->answering, x->consumer->member, x, io->limits->pair_under_way))
+        return;
+    post_request(x);
     peers_pump(io->peers, x->provider);
 }
 
@@ -226,7 +245,11 @@ static void finish_message(struct io *io, struct job *job)
 {
     struct message *m = &job->message;
     struct peer *peer = peers_find(io->peers, job->peer);
-    peers_done(io->peers, peer, job->session, m->credit_messages, m->credit_bytes);
+    /* What may be tried again is no fault of its sender. */
+    if (m->answer != REFUSAL_NONE && !m->old && retry_after(m->answer) == 0)
+        peers_done_refused(io->peers, peer, job->session, m->credit_messages, m->credit_bytes, io->monotonic);
+    else
+        peers_done(io->peers, peer, job->session, m->credit_messages, m->credit_bytes);
     if (m->answer != REFUSAL_NONE && !m->ended) {
         if (m->entry.len > 0)
             log_refusal(job); /* those that are only counted have one line a second */
@@ -275,15 +298,14 @@ static void deliver_again(struct io *io, struct peer *peer)
             if (x->ending || !session_answers_for(peer->session, x->provider_id + member))
                 continue;
             if (from != peer) {
-                if (!room_take(&peer->answering, x->room, io->limits))
+                if (!shares_take(&peer->answering, x->consumer->member, x->room, io->limits))
                     return;
-                room_give(&from->answering, x->room);
-                if (x->posting != NULL)
-                    mailbox_withdraw(&from->requests, x->posting);
+                leave_provider(io, x);
                 exchanges_move(io->exchanges, x, peer);
+                shares_send(&peer->answering, x->consumer->member, x, io->limits->pair_under_way);
             }
-            if (x->posting == NULL)
-                mailbox_post(&peer->requests, x->delivery, &x->posting);
+            if (x->posting == NULL && x->under_way)
+                post_request(x);
         }
     }
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define HELLOS_MOST       4 /* of one peer with admit and writer; it repeats what is dropped */
-#define HELLOS_A_SECOND   50
+#define HELLOS_A_SECOND   10
 #define FRAMES_A_SECOND   1000 /* that need no credit */
 #define SUBSYSTEMS_MOST   64
 #define CERTIFICATES_MOST 6
@@ -202,7 +202,7 @@ static enum refusal reserve(struct io *io, struct peer *peer, struct job *job)
     if (exchanges_count(io->exchanges) >= io->limits->exchanges ||
         !room_take(&peer->asking, job->bytes, io->limits))
         return REFUSAL_TOO_MANY;
-    if (!room_take(&provider->answering, job->bytes, io->limits)) {
+    if (!shares_take(&provider->answering, peer->member, job->bytes, io->limits)) {
         room_give(&peer->asking, job->bytes);
         return REFUSAL_PROVIDER_BUSY;
     }
@@ -333,6 +333,13 @@ static bool may_ask(struct io *io, struct peer *peer)
     return false;
 }
 
+/* So many a second of one session; those above wait, and a tick brings them back. */
+static void ask(struct io *io, struct peer *peer, struct job *question)
+{
+    if (session_ask(peer->session, question, io->monotonic))
+        pipeline_enter(io->pipeline, question, question->kind != JOB_PROVE);
+}
+
 static void take_prove(struct io *io, struct peer *peer, const struct frame_message *frame)
 {
     struct strict_message hold;
@@ -345,7 +352,7 @@ static void take_prove(struct io *io, struct peer *peer, const struct frame_mess
         struct job *job = job_of(io, JOB_PROVE, peer);
         job->prove.old_size = m->old_size;
         job->prove.new_size = m->new_size;
-        pipeline_enter(io->pipeline, job, false);
+        ask(io, peer, job);
     }
     strict_free(&hold);
 }
@@ -368,7 +375,7 @@ static void take_fetch(struct io *io, struct peer *peer, const struct frame_mess
         job->fetch.has_hash = m->hash.len == HASH_SIZE;
         if (job->fetch.has_hash)
             memcpy(job->fetch.hash, m->hash.data, HASH_SIZE);
-        pipeline_enter(io->pipeline, job, true);
+        ask(io, peer, job);
     }
     strict_free(&hold);
 }
@@ -488,5 +495,8 @@ void door_tick(struct io *io)
         while (!io->stopping && !pipeline_full(io->pipeline) &&
                (job = assemblies_expired(&peer->session->assemblies, io->monotonic)) != NULL)
             enter(io, peer, job); /* not whole: admit refuses it */
+        while (!io->stopping && !pipeline_full(io->pipeline) &&
+               (job = session_next_question(peer->session, io->monotonic)) != NULL)
+            pipeline_enter(io->pipeline, job, job->kind != JOB_PROVE);
     }
 }

@@ -17,6 +17,9 @@ struct exchange {
     struct posting *posting;         /* in the provider's mailbox; NULL once it is sent */
     uint64_t room;                   /* bytes counted for it at consumer and provider */
     uint64_t deadline;               /* wall clock */
+    bool under_way;                  /* posted to the provider: counts in the consumer's share of it */
+    bool waits;                      /* for the share to have room */
+    struct exchange *behind;         /* of the same share, waiting */
     bool ending;                     /* its end is with the writer */
     struct exchange *before, *after; /* of the same provider */
     size_t place;                    /* in the heap */

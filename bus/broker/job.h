@@ -112,6 +112,7 @@ struct job {
     uint64_t received;                /* wall clock */
     uint64_t bytes;                   /* counted in the pipeline; 0 and `counted` false for the bus's own */
     bool counted;
+    struct job *next; /* of those that a session has waiting for their turn */
     union {
         struct message message;
         struct hello hello;

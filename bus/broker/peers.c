@@ -41,6 +41,7 @@ void peers_free(struct peers *peers)
         session_free(peer->session);
         mailbox_clear(&peer->requests);
         mailbox_clear(&peer->responses);
+        shares_free(&peer->answering);
         free(peer);
     }
     map_free(peers->by_key);
@@ -210,6 +211,14 @@ void peers_done(struct peers *peers, struct peer *peer, uint64_t session, uint64
     give_credit(peers, peer, false);
 }
 
+void peers_done_refused(struct peers *peers, struct peer *peer, uint64_t session, uint64_t messages,
+                        uint64_t bytes, uint64_t monotonic)
+{
+    if (peer->session != NULL && peer->session->serial == session &&
+        session_refused(peer->session, messages, bytes, peers->limits->refusals_per_second, monotonic))
+        peers_done(peers, peer, session, messages, bytes);
+}
+
 static void tick_session(struct peers *peers, struct peer *peer, uint64_t monotonic)
 {
     struct session *s = peer->session;
@@ -226,6 +235,9 @@ static void tick_session(struct peers *peers, struct peer *peer, uint64_t monoto
         s->pinged = monotonic;
         peers_say(peers, peer, VERB_PING, &ping.base, bytes_make("", 0));
     }
+    struct credit kept;
+    if (session_refused_credit(s, monotonic, &kept))
+        window_done(&s->in, kept.messages, kept.bytes);
     give_credit(peers, peer, true);
     peers_pump(peers, peer);
 }
@@ -241,23 +253,4 @@ void peers_tick(struct peers *peers, uint64_t now, uint64_t monotonic)
             connected++;
     }
     atomic_store(&peers->status->members_connected, connected);
-}
-
-/* --- room --- */
-
-bool room_take(struct room *room, uint64_t bytes, const struct config_limits *limits)
-{
-    if (room->messages >= limits->mailbox_messages || bytes > limits->mailbox_bytes ||
-        room->bytes > limits->mailbox_bytes - bytes)
-        return false;
-    room->messages++;
-    room->bytes += bytes;
-    return true;
-}
-
-void room_give(struct room *room, uint64_t bytes)
-{
-    BUG_ON(room->messages == 0 || room->bytes < bytes);
-    room->messages--;
-    room->bytes -= bytes;
 }

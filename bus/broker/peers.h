@@ -7,11 +7,8 @@
  */
 #include "broker/exchanges.h"
 #include "broker/session.h"
+#include "broker/shares.h"
 #include "broker/status.h"
-
-struct room {
-    uint64_t messages, bytes;
-};
 
 struct peer {
     uint8_t key[32];
@@ -20,7 +17,8 @@ struct peer {
     struct mailbox requests;  /* to answer */
     struct mailbox responses; /* to its own requests */
     struct exchange *answers; /* open exchanges that it has to answer */
-    struct room asking, answering;
+    struct room asking;
+    struct shares answering;
     uint8_t wanted[16];   /* session id of its latest HELLO */
     unsigned hellos;      /* with admit or the writer */
     unsigned hellos_said; /* since hello_second began */
@@ -61,11 +59,10 @@ void peers_bye(struct peers *peers, struct bytes routing_id, enum refusal reason
 void peers_pump(struct peers *peers, struct peer *peer);
 /* Gives back credit for a message or chunk that is done with. */
 void peers_done(struct peers *peers, struct peer *peer, uint64_t session, uint64_t messages, uint64_t bytes);
+/* The same for a message that was refused by its sender's fault: who sends many waits for his credit. */
+void peers_done_refused(struct peers *peers, struct peer *peer, uint64_t session, uint64_t messages,
+                        uint64_t bytes, uint64_t monotonic);
 /* Liveness, backlogs, credit owed, expired mail. now: wall clock. */
 void peers_tick(struct peers *peers, uint64_t now, uint64_t monotonic);
-
-/* Counted at a peer while an exchange is open; false: no room. */
-bool room_take(struct room *room, uint64_t bytes, const struct config_limits *limits);
-void room_give(struct room *room, uint64_t bytes);
 
 #endif

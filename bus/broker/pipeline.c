@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 /* Jobs of other threads (the keeper's changes) that are not counted. */
-#define SLACK 64
+#define SLACK          64
+#define SIGNATURE_COST ((uint64_t)16 << 10)
 
 struct pipeline {
     struct queue *admit, *writer, *results;
@@ -13,14 +14,27 @@ struct pipeline {
     uint64_t messages, bytes, own;
 };
 
+/* Members take turns at the verifiers and in the writer's batches; the bus itself is one of them. */
+static const char *owner_of(const void *job)
+{
+    return ((const struct job *)job)->member;
+}
+
+/* A signature's verification weighs as much as hashing some kilobytes; a chain's as much as three of them. */
+static uint64_t cost_of(const void *item)
+{
+    const struct job *job = item;
+    return job->bytes + (job->kind == JOB_HELLO ? 3 * SIGNATURE_COST : SIGNATURE_COST);
+}
+
 struct pipeline *pipeline_new(uint64_t messages, uint64_t bytes, uint64_t own_most)
 {
     struct pipeline *p = memory_zeroed(1, sizeof(*p));
     p->messages_most = messages;
     p->bytes_most = bytes;
     p->own_most = own_most;
-    p->admit = queue_new((size_t)messages + SLACK);
-    p->writer = queue_new((size_t)(messages + own_most) + SLACK);
+    p->admit = queue_new_fair((size_t)messages + SLACK, owner_of, cost_of);
+    p->writer = queue_new_fair((size_t)(messages + own_most) + SLACK, owner_of, cost_of);
     p->results = queue_new((size_t)(messages + own_most) + SLACK);
     return p;
 }

@@ -1,9 +1,9 @@
 #ifndef WASL_BROKER_PIPELINE_H
 #define WASL_BROKER_PIPELINE_H
 /*
- * The queues between the threads, and the one bound on what is in them. Only the door lets a peer's job in,
- * and stops reading when the bound is reached; every queue has room for all that may be inside, so nobody
- * behind the door ever waits for room or drops anything.
+ * The queues between the threads, fair between members, and the one bound on what is in them. Only the door
+ * lets a peer's job in, and stops reading when the bound is reached; every queue has room for all that may be
+ * inside, so nobody behind the door ever waits for room or drops anything.
  */
 #include "base/queue.h"
 #include "broker/job.h"

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECOND 1000000ULL
+
 struct backlog {
     struct backlog *next;
     unsigned verb;
@@ -49,9 +51,69 @@ void session_free(struct session *session)
         return;
     while (session->first != NULL)
         drop_first(session);
+    while (session->first_question != NULL) {
+        struct job *question = session->first_question;
+        session->first_question = question->next;
+        job_free(question);
+    }
     assemblies_clear(&session->assemblies);
     free(session->subsystems);
     free(session);
+}
+
+static bool has_turn(struct session *s, uint64_t now)
+{
+    if (now >= s->asked_second + SECOND) {
+        s->asked_second = now;
+        s->asked = 0;
+    }
+    return s->asked < SESSION_QUESTIONS_SECOND;
+}
+
+bool session_ask(struct session *session, struct job *question, uint64_t now)
+{
+    if (session->first_question == NULL && has_turn(session, now)) {
+        session->asked++;
+        return true;
+    }
+    question->next = NULL;
+    if (session->first_question != NULL)
+        session->last_question->next = question;
+    else
+        session->first_question = question;
+    session->last_question = question;
+    return false;
+}
+
+struct job *session_next_question(struct session *session, uint64_t now)
+{
+    struct job *question = session->first_question;
+    if (question == NULL || !has_turn(session, now))
+        return NULL;
+    session->asked++;
+    session->first_question = question->next;
+    return question;
+}
+
+bool session_refused(struct session *session, uint64_t messages, uint64_t bytes, uint64_t most, uint64_t now)
+{
+    if (now >= session->refused_second + SECOND) {
+        session->refused_second = now;
+        session->refused = 0;
+    }
+    if (most == 0 || ++session->refused <= most)
+        return true;
+    credit_add(&session->refused_credit, messages, bytes);
+    return false;
+}
+
+bool session_refused_credit(struct session *session, uint64_t now, struct credit *out)
+{
+    if (session->refused_credit.messages == 0 || now < session->refused_second + SECOND)
+        return false;
+    *out = session->refused_credit;
+    session->refused_credit = (struct credit){0, 0};
+    return true;
 }
 
 struct bytes session_routing_id(const struct session *session)

@@ -20,9 +20,10 @@ struct transport {
     void (*cut)(void *arg, uint64_t connection);
 };
 
-#define SESSION_QUESTIONS_MOST 64   /* PROVE and FETCH without an answer */
-#define SESSION_BACKLOG_MOST   1024 /* answers that the socket would not take */
-#define SESSION_BACKLOG_BYTES  ((uint64_t)8 << 20)
+#define SESSION_QUESTIONS_MOST   64 /* PROVE and FETCH without an answer */
+#define SESSION_QUESTIONS_SECOND 200
+#define SESSION_BACKLOG_MOST     1024 /* answers that the socket would not take */
+#define SESSION_BACKLOG_BYTES    ((uint64_t)8 << 20)
 /* Sent and not confirmed by the peer's kernel: what libzmq holds for somebody who reads nothing and gives
  * credit without end. */
 #define SESSION_UNCONFIRMED ((uint64_t)16 << 20)
@@ -42,7 +43,14 @@ struct session {
     bool linked;       /* it has given credit */
     bool broken;       /* its backlog overflowed or the socket is gone: closed at the next tick */
     unsigned questions;
-    uint64_t heard, pinged; /* monotonic */
+    unsigned asked; /* questions since asked_second began; what is too many waits, in order */
+    uint64_t asked_second;
+    struct job *first_question, *last_question;
+    unsigned refused; /* messages by their sender's fault since refused_second began; the credit of what is
+                         too many */
+    uint64_t refused_second;
+    struct credit refused_credit; /* is kept until the second is over */
+    uint64_t heard, pinged;       /* monotonic */
     uint64_t nonce;
     struct assemblies assemblies;
     struct backlog *first, *last;
@@ -60,6 +68,14 @@ void session_say(struct session *session, const struct transport *transport, uns
 /* Now or not at all; false while anything else is waiting. */
 bool session_send_now(struct session *session, const struct transport *transport, unsigned verb,
                       struct bytes message, struct bytes payload);
+/* May this question go on now? If not it waits here, the session's until session_next_question. */
+bool session_ask(struct session *session, struct job *question, uint64_t now);
+struct job *session_next_question(struct session *session, uint64_t now); /* NULL: none whose turn it is */
+/* A message was refused by its sender's fault. Does its credit go back at once? With more than `most` a
+ * second it is kept. */
+bool session_refused(struct session *session, uint64_t messages, uint64_t bytes, uint64_t most, uint64_t now);
+/* What was kept, when the second is over. */
+bool session_refused_credit(struct session *session, uint64_t now, struct credit *out);
 /* Tries the backlog again. */
 void session_flush(struct session *session, const struct transport *transport);
 

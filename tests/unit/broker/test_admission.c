@@ -257,20 +257,10 @@ static void a_body_that_stays_incomplete_or_is_too_large_is_refused(void **state
     desk_close(d);
 }
 
-static void a_provider_with_more_than_it_can_take_is_busy(void **state)
+/* MAS asks MI: its reason to be refused, 0 when it is not. */
+static unsigned mas_asks(struct desk *d)
 {
-    (void)state;
-    struct desk *d = desk_linked();
     struct letter q;
-    desk_hello(d, MAS, 1, 1, 64);
-    d->limits.mailbox_messages = 3;
-    for (int i = 0; i < 3; i++) {
-        desk_ask(d, &q);
-        letter_free(&q);
-    }
-    desk_ask(d, &q); /* the consumer's own bound */
-    assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_TOO_MANY);
-    letter_free(&q);
     letter_request(&q, 100);
     strcpy(q.header.consumer, "TN/GOV/MAS/social");
     strcpy(q.header.purpose, "social");
@@ -278,8 +268,86 @@ static void a_provider_with_more_than_it_can_take_is_busy(void **state)
     letter_seal(&q, MAS, MI, 100);
     desk_submit(d, MAS, 1, &q);
     desk_settle(d);
-    assert_int_equal(desk_refused(d, MAS, 1, NULL), REFUSAL_PROVIDER_BUSY);
     letter_free(&q);
+    return desk_refused(d, MAS, 1, NULL);
+}
+
+/* Of a provider's room each member may have as much as is still free: half for one, and some is left for
+ * others. */
+static void a_provider_with_more_than_it_can_take_is_busy(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q;
+    desk_hello(d, MAS, 1, 1, 64);
+    d->limits.mailbox_messages = 3;
+    for (int i = 0; i < 2; i++) {
+        desk_ask(d, &q);
+        assert_int_equal(desk_refused(d, MEN, 1, NULL), 0);
+        letter_free(&q);
+    }
+    desk_ask(d, &q);
+    assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_PROVIDER_BUSY);
+    letter_free(&q);
+    assert_int_equal(mas_asks(d), 0);
+    assert_int_equal(mas_asks(d), REFUSAL_PROVIDER_BUSY);
+    d->limits.mailbox_messages = 2;
+    desk_ask(d, &q); /* the consumer's own bound */
+    assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_TOO_MANY);
+    letter_free(&q);
+    desk_close(d);
+}
+
+/* What one member has under way to a provider is bounded; the rest waits, and nobody else behind it. */
+static void a_members_flood_waits_behind_itself_and_not_at_the_provider(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q[5], a;
+    desk_hello(d, MAS, 1, 1, 64);
+    d->limits.pair_under_way = 2;
+    for (int i = 0; i < 5; i++)
+        desk_ask(d, &q[i]);
+    assert_int_equal(mas_asks(d), 0);
+    for (int i = 0; i < 3; i++) {
+        AWAIT(s, VERB_DELIVER, MI, 1);
+        sent_free(s);
+    }
+    NOT_SENT(VERB_DELIVER, MI, 1); /* two of MEN's and the one of MAS */
+    for (int i = 0; i < 3; i++) {
+        letter_response(&a, &q[i], 100);
+        desk_submit(d, MI, 1, &a);
+        desk_settle(d);
+        AWAIT(s, VERB_DELIVER, MI, 1); /* the oldest that waited */
+        assert_delivered(s, &q[i + 2], NULL);
+        sent_free(s);
+        letter_free(&a);
+    }
+    NOT_SENT(VERB_DELIVER, MI, 1);
+    for (int i = 0; i < 5; i++)
+        letter_free(&q[i]);
+    desk_close(d);
+}
+
+/* One that waits may end before it was ever sent. */
+static void a_request_that_waits_for_its_turn_is_timed_out_like_any_other(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q[3];
+    d->limits.pair_under_way = 1;
+    for (int i = 0; i < 3; i++)
+        desk_ask(d, &q[i]);
+    d->io.now += 3600 * MICROSECONDS;
+    dispatch_deadlines(&d->io);
+    desk_settle(d);
+    assert_int_equal(exchanges_count(d->io.exchanges), 0);
+    struct peer *mi = peers_find(d->io.peers, country()->link[MI].public_key);
+    assert_int_equal(mi->answering.all.messages, 0);
+    assert_int_equal(mi->answering.count, 0);
+    assert_int_equal(mi->requests.count, 0);
+    for (int i = 0; i < 3; i++)
+        letter_free(&q[i]);
     desk_close(d);
 }
 
@@ -349,6 +417,8 @@ int main(void)
         cmocka_unit_test(a_reported_refusal_is_recorded_and_gets_a_receipt),
         cmocka_unit_test(a_body_that_stays_incomplete_or_is_too_large_is_refused),
         cmocka_unit_test(a_provider_with_more_than_it_can_take_is_busy),
+        cmocka_unit_test(a_members_flood_waits_behind_itself_and_not_at_the_provider),
+        cmocka_unit_test(a_request_that_waits_for_its_turn_is_timed_out_like_any_other),
         cmocka_unit_test(refusals_that_come_too_fast_are_counted_in_one_entry),
     };
     return cmocka_run_group_tests(tests, NULL, end);

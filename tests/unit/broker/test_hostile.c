@@ -296,9 +296,91 @@ static void hellos_without_end_are_dropped(void **state)
         sent_free(s);
         buffer_free(&der);
     }
-    assert_true(welcomed > 0 && welcomed <= 50); /* the desk's clock stands still */
+    assert_true(welcomed > 0 && welcomed <= 10); /* the desk's clock stands still */
     d->io.monotonic += MICROSECONDS;
     desk_hello(d, MEN, 1, 8, 64);
+    desk_close(d);
+}
+
+/* A provider has every byte of a request. Over its own link they are no repetition of it: the answer would go
+ * to where it was asked last. */
+static void a_request_that_another_member_repeats_stays_with_its_consumer(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q, a;
+    desk_ask(d, &q);
+    desk_submit(d, MI, 1, &q);
+    desk_settle(d);
+    assert_int_equal(desk_refused(d, MI, 1, NULL), REFUSAL_WRONG_SIGNER);
+    struct peer *men = peers_find(d->io.peers, country()->link[MEN].public_key);
+    assert_int_equal(men->asking.messages, 1);
+    letter_response(&a, &q, 100);
+    desk_submit(d, MI, 1, &a);
+    desk_settle(d);
+    AWAIT(s, VERB_DELIVER, MEN, 1);
+    assert_delivered(s, &a, &q);
+    sent_free(s);
+    /* Nor is the response to be had that way when it has been given. */
+    desk_submit(d, MI, 1, &q);
+    desk_settle(d);
+    assert_int_equal(desk_refused(d, MI, 1, NULL), REFUSAL_WRONG_SIGNER);
+    letter_free(&a);
+    letter_free(&q);
+    desk_close(d);
+}
+
+/* Each FETCH may cost a whole object's hash: those above so many a second wait, and none is lost. */
+static void questions_above_so_many_a_second_wait(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    Wasl__V1__Fetch fetch = WASL__V1__FETCH__INIT;
+    unsigned answered = 0;
+    fetch.kind = WASL__V1__OBJECT_REF__LATEST_REGISTRY;
+    for (unsigned i = 0; i < SESSION_QUESTIONS_SECOND + 50; i++) {
+        desk_say(d, MEN, 1, VERB_FETCH, &fetch.base, bytes_make("", 0));
+        desk_settle(d);
+        struct sent *s = desk_take(d, MEN, 1, VERB_OBJECT);
+        answered += s != NULL;
+        sent_free(s);
+    }
+    assert_int_equal(answered, SESSION_QUESTIONS_SECOND);
+    door_tick(&d->io);
+    assert_int_equal(pipeline_inside(d->io.pipeline), 0);
+    d->io.monotonic += MICROSECONDS;
+    door_tick(&d->io);
+    desk_settle(d);
+    for (struct sent *s; (s = desk_take(d, MEN, 1, VERB_OBJECT)) != NULL; sent_free(s))
+        answered++;
+    assert_int_equal(answered, SESSION_QUESTIONS_SECOND + 50);
+    desk_close(d);
+}
+
+/* Refused messages above the bound keep their credit until the second is over: a flood of them is as slow as
+ * that. */
+static void who_is_refused_too_often_waits_for_its_credit(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q;
+    d->limits.refusals_per_second = 10;
+    letter_request(&q, 100);
+    strcpy(q.header.service, "nothing");
+    for (int i = 0; i < 40; i++) {
+        uuid_random(q.header.exchange_id);
+        letter_seal(&q, MEN, MI, 100);
+        desk_submit(d, MEN, 1, &q);
+        desk_settle(d);
+    }
+    const struct session *s = peers_find(d->io.peers, country()->link[MEN].public_key)->session;
+    peers_tick(d->io.peers, d->io.now, d->io.monotonic);
+    assert_int_equal(s->in.left.messages, s->in.size.messages - 30);
+    d->io.monotonic += MICROSECONDS;
+    peers_tick(d->io.peers, d->io.now, d->io.monotonic);
+    assert_int_equal(s->in.left.messages, s->in.size.messages);
+    assert_int_equal(s->in.left.bytes, s->in.size.bytes);
+    letter_free(&q);
     desk_close(d);
 }
 
@@ -369,6 +451,9 @@ int main(void)
         cmocka_unit_test(questions_count_in_the_pipeline),
         cmocka_unit_test(hellos_without_end_are_dropped),
         cmocka_unit_test(a_refusal_whose_signer_is_not_proven_names_the_link_it_came_over),
+        cmocka_unit_test(a_request_that_another_member_repeats_stays_with_its_consumer),
+        cmocka_unit_test(questions_above_so_many_a_second_wait),
+        cmocka_unit_test(who_is_refused_too_often_waits_for_its_credit),
         cmocka_unit_test(a_flood_of_pings_ends_the_session),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
