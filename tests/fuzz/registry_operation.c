@@ -70,9 +70,13 @@ static void round_trip(const struct registry_service *s, const struct operation_
     size_t at = 0, parameter = 0;
     while (template_next(m->operation->path, &at, &segment)) {
         buffer_append(&path, "/", 1);
-        if (segment.literal.len > 0) {
-            buffer_append_bytes(&path, segment.literal);
+        if (segment.kind == TEMPLATE_LITERAL) {
+            buffer_append_bytes(&path, segment.text);
             continue;
+        }
+        if (segment.kind != TEMPLATE_PARAMETER) { /* what a glob has taken is not kept */
+            buffer_free(&path);
+            return;
         }
         for (const char *v = m->parameters[parameter++].value; *v != 0; v++) {
             if ((*v >= '0' && *v <= '9') || (*v >= 'A' && *v <= 'Z') || (*v >= 'a' && *v <= 'z') ||
