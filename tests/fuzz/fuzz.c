@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static pthread_mutex_t random_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t random_state = 1;
-static uint64_t clock_seconds = FUZZ_NOW;
+static _Atomic uint64_t clock_now = FUZZ_NOW * MICROSECONDS;
 
 static void random_fill(uint8_t *out, size_t len)
 {
@@ -61,13 +61,13 @@ void __wrap_uuid_random(uint8_t id[16])
 uint64_t __wrap_clock_wall(void);
 uint64_t __wrap_clock_wall(void)
 {
-    return clock_seconds * MICROSECONDS;
+    return clock_now;
 }
 
 /* OpenSSL asks the C library. */
 time_t time(time_t *out)
 {
-    time_t now = (time_t)clock_seconds;
+    time_t now = (time_t)(clock_now / MICROSECONDS);
     if (out != NULL)
         *out = now;
     return now;
@@ -87,6 +87,11 @@ void __wrap_log_write(enum log_level level, const char *event, const char *field
     va_start(args, fields);
     vsnprintf(line, sizeof line, fields, args);
     va_end(args);
+}
+
+void fuzz_advance(uint64_t microseconds)
+{
+    clock_now += microseconds;
 }
 
 /* --- folder and seeds --- */
@@ -276,6 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {data, size};
     random_state = 42;
+    clock_now = FUZZ_NOW * MICROSECONDS;
     fuzz_target(&in);
     return 0;
 }

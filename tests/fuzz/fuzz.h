@@ -45,6 +45,9 @@ void fuzz_seed_with(uint8_t first, struct bytes data);
 /* Puts a piece (u16 length and bytes) into a seed. */
 void fuzz_put_piece(struct buffer *out, struct bytes data);
 
+/* The wall clock goes on; back at FUZZ_NOW before the next input. */
+void fuzz_advance(uint64_t microseconds);
+
 /* A folder of this process in memory, removed when it ends well. */
 const char *fuzz_folder(void);
 /* Writes a file in it, and returns its path until the next call. */
