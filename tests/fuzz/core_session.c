@@ -396,7 +396,7 @@ static void step(struct fuzz_input *in)
         session->writable(session);
     FUZZ_CHECK(!session->ending.due);
     FUZZ_CHECK(session->may_receive_messages <= 8 && session->owed_messages <= 8);
-    FUZZ_CHECK(session->control_count <= CONTROL_MOST && session->malformed <= MALFORMED_MOST);
+    FUZZ_CHECK(session->control_count <= CONTROL_MOST);
     FUZZ_CHECK(session->state != SESSION_DOWN || (session->socket == NULL && session->controls == NULL));
 }
 
