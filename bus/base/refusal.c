@@ -96,3 +96,8 @@ enum refusal refusal_by_name(const char *name)
             return (enum refusal)rows[i].code;
     return REFUSAL_NONE;
 }
+
+enum refusal refusal_at(unsigned i)
+{
+    return i < ROWS ? (enum refusal)rows[i].code : REFUSAL_NONE;
+}

@@ -23,5 +23,7 @@ const char *refusal_remedy(unsigned code);
 bool refusal_signer_unproven(unsigned code);
 /* The code of a name; REFUSAL_NONE when there is none. */
 enum refusal refusal_by_name(const char *name);
+/* The codes in the table's order; REFUSAL_NONE past the last. */
+enum refusal refusal_at(unsigned i);
 
 #endif

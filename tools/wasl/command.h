@@ -23,6 +23,7 @@ int command_member(int argc, char **argv);
 int command_call(int argc, char **argv);
 int command_keys(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_refusals(int argc, char **argv);
 
 /* Prints "wasl: ..." on standard error; the exit code of that kind of failure. */
 int command_failed(const struct error *e);

@@ -15,6 +15,7 @@ int main(int argc, char **argv)
         {"call", "ask a service of another member through an adapter", command_call},
         {"keys", "what keys a folder holds, and whether they fit", command_keys},
         {"status", "how a bus and adapters are", command_status},
+        {"refusals", "what a refusal means, and what to do about it", command_refusals},
         {NULL, NULL, NULL},
     };
     static char name[] = "wasl";

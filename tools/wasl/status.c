@@ -1,6 +1,7 @@
 /* wasl status: how a bus and adapters are, for operators. */
 #include "wasl/command.h"
 
+#include "base/alarm.h"
 #include "base/bytes.h"
 #include "common/http.h"
 
@@ -31,7 +32,8 @@ static const struct argp_option options[] = {
      1},
     {"adapter", 'a', "WHERE", 0,
      "The listener of an adapter: http://127.0.0.1:8080 or unix:/path (may be given again)", 1},
-    {"json", OPTION_JSON, NULL, 0, "One JSON object a line, as it was answered", 2},
+    {"output", 'o', "FORM", 0, "json: one JSON object a line, as it was answered", 2},
+    {"json", OPTION_JSON, NULL, 0, "The same as --output json", 2},
     {0},
 };
 
@@ -51,6 +53,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'a':
         add(status, argument, false, state);
+        return 0;
+    case 'o':
+        if (strcmp(argument, "json") != 0)
+            argp_error(state, "%s: the one other form is json", argument);
+        status->json = true;
         return 0;
     case OPTION_JSON:
         status->json = true;
@@ -128,6 +135,39 @@ static const char *trouble_of(const json_t *object)
     return json_string_value(json_object_get(object, "trouble"));
 }
 
+/* They go on although somebody must look: not "in trouble", but told each in its words. */
+static void print_alarms(const json_t *object)
+{
+    const json_t *alarms = json_object_get(object, "alarms"), *name;
+    size_t i;
+    json_array_foreach(alarms, i, name)
+    {
+        const char *text = json_string_value(name), *words = NULL, *remedy = NULL;
+        for (unsigned k = 0; text != NULL && alarm_name(k) != NULL; k++) {
+            if (strcmp(alarm_name(k), text) == 0) {
+                words = alarm_words((enum alarm)k);
+                remedy = alarm_remedy((enum alarm)k);
+            }
+        }
+        line("ALARM", text != NULL ? text : "?");
+        if (words != NULL) {
+            line("", words);
+            line("", remedy);
+        }
+    }
+}
+
+static void print_days(const json_t *object)
+{
+    const json_t *days = json_object_get(object, "disk_days_left");
+    char text[48];
+    if (json_is_number(days))
+        snprintf(text, sizeof text, "%.1f, at its growth so far", json_number_value(days));
+    else
+        snprintf(text, sizeof text, "not known yet, or nothing grows");
+    line("disk days left", text);
+}
+
 static bool print_bus(const struct target *target, const json_t *object)
 {
     const char *trouble = trouble_of(object);
@@ -150,6 +190,8 @@ static bool print_bus(const struct target *target, const json_t *object)
     line_of(object, "registry_valid_until", "registry valid until");
     snprintf(used, sizeof used, "%.1f %%", 100.0 * json_number_value(json_object_get(object, "disk_used")));
     line("disk share in use", used);
+    print_days(object);
+    print_alarms(object);
     return trouble == NULL;
 }
 
@@ -171,6 +213,7 @@ static bool print_adapter(const struct target *target, const json_t *object)
     line_of(object, "refused", "refused");
     line_of(object, "checkpoint_size", "accepted entries");
     line_of(object, "registry_version", "registry version");
+    print_alarms(object);
     return linked && trouble == NULL;
 }
 
