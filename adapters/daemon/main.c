@@ -192,12 +192,47 @@ static void reload_asked(void *arg)
     reload_ask(a->reload);
 }
 
+/* Who waits for this file knows that every listener is open. */
+static int announce(const struct adapter *a, struct error *e)
+{
+    struct buffer file = {0}, line = {0};
+    char *path = NULL;
+    const char *address;
+
+    BUG_ON(asprintf(&path, "%s/listeners", a->first->config->state) < 0);
+    for (size_t i = 0; (address = front_address(a->front, i)) != NULL; i++) {
+        buffer_printf(&file, "%s\n", address);
+        buffer_printf(&line, "%s%s", i > 0 ? "," : "", address);
+    }
+    buffer_append(&line, "", 1);
+    int result = file_write_atomically(path, buffer_bytes(&file), 0644, e);
+    if (result == 0)
+        log_info("READY", "member=%s listeners=%s metrics=%s", a->first->config->member,
+                 (const char *)line.data, a->scrape != NULL ? scrape_address(a->scrape) : "none");
+    buffer_free(&file);
+    buffer_free(&line);
+    free(path);
+    return result;
+}
+
 /* Whole and good: what may change is swapped between two turns of the loop. */
 static void reload_ready(void *arg, struct generation *next)
 {
     struct adapter *a = arg;
     struct generation *old = a->current;
 
+    struct front_options options;
+    struct error e;
+
+    front_options_of(a, next->config, &options);
+    if (front_reload(a->front, &options, &e) != 0) {
+        log_error("configuration_kept", "what=%s why=%s", "the listeners cannot be changed", e.text);
+        reload_retire(a->reload, next, false);
+        notify_ready();
+        return;
+    }
+    if (announce(a, &e) != 0)
+        log_error("listeners_not_announced", "why=%s", e.text);
     reload_name_what_waits(a->first->config, next->config);
     generation_core_options(next, &a->core_options);
     core_change(a->core, &a->core_options);
@@ -222,29 +257,6 @@ static int open_reload(struct adapter *a, const char *path, struct error *e)
 
     a->reload = reload_new(a->loop, path, &events, e);
     return a->reload != NULL ? 0 : -1;
-}
-
-/* Who waits for this file knows that every listener is open. */
-static int announce(struct adapter *a, struct error *e)
-{
-    struct buffer file = {0}, line = {0};
-    char *path = NULL;
-    const char *address;
-
-    BUG_ON(asprintf(&path, "%s/listeners", a->first->config->state) < 0);
-    for (size_t i = 0; (address = front_address(a->front, i)) != NULL; i++) {
-        buffer_printf(&file, "%s\n", address);
-        buffer_printf(&line, "%s%s", i > 0 ? "," : "", address);
-    }
-    buffer_append(&line, "", 1);
-    int result = file_write_atomically(path, buffer_bytes(&file), 0644, e);
-    if (result == 0)
-        log_info("READY", "member=%s listeners=%s metrics=%s", a->first->config->member,
-                 (const char *)line.data, a->scrape != NULL ? scrape_address(a->scrape) : "none");
-    buffer_free(&file);
-    buffer_free(&line);
-    free(path);
-    return result;
 }
 
 static void remove_announcement(const struct config *config)

@@ -335,6 +335,17 @@ struct change {
     struct open_listener *fresh;
 };
 
+/* The system chooses the port of ":0": two such addresses are two places. */
+static bool same_place(const struct open_listener *l, const struct front_listener *wanted)
+{
+    size_t len = strlen(l->wanted);
+    bool chosen = wanted->address != NULL && len > 2 && strcmp(l->wanted + len - 2, ":0") == 0;
+    bool same_kind = (l->door.rules->kind == RULES_TLS) == (wanted->tls_certificate != NULL);
+
+    return (l->unix_path != NULL) == (wanted->unix_path != NULL) && strcmp(l->wanted, name_of(wanted)) == 0 &&
+           (same_kind || !chosen);
+}
+
 static struct open_listener *find_kept(struct front *front, const struct front_listener *wanted,
                                        const struct change *changes, size_t count)
 {
@@ -342,8 +353,7 @@ static struct open_listener *find_kept(struct front *front, const struct front_l
         bool taken = false;
         for (size_t i = 0; i < count; i++)
             taken = taken || changes[i].kept == l;
-        if (!taken && (l->unix_path != NULL) == (wanted->unix_path != NULL) &&
-            strcmp(l->wanted, name_of(wanted)) == 0)
+        if (!taken && same_place(l, wanted))
             return l;
     }
     return NULL;

@@ -1,12 +1,16 @@
 """Who may speak for a subsystem: a pinned certificate, a user of this machine, whoever is on loopback. And that a reload changes it."""
+import copy
 import os
+import signal
+import socket
 import ssl
 import subprocess
 import sys
 
 import pytest
+import yaml
 
-from yard import CLIENT, OTHER, open_yard, read_reply, request
+from yard import CLIENT, OTHER, open_yard, read_reply, request, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +110,91 @@ def test_a_faulty_listener_is_a_fault_with_its_line(yard, tmp_path):
         result = subprocess.run([yard.front.process.command[0], "--check", "--config", tmp_path / "adapter.yaml"],
                                 capture_output=True, text=True)
         assert result.returncode == 2 and words in result.stderr, (words, result.stderr)
+
+
+# --- another configuration while it runs ---
+
+def reload(yard, listeners, **limits):
+    """Takes up other listeners (and limits); waits until they are in force, or were refused."""
+    config = {**yard.front.config, "listeners": listeners, "limits": limits}
+    path = yard.front.folder / "adapter.yaml"
+    before = path.read_text()
+    path.write_text(yaml.safe_dump(config))
+    words = ("configuration_in_force", "configuration_kept")
+    count = sum(yard.front.process.text().count(w) for w in words)
+    yard.front.process.popen.send_signal(signal.SIGHUP)
+    wait_until(lambda: sum(yard.front.process.text().count(w) for w in words) > count)
+    path.write_text(before)
+    return max(words, key=yard.front.process.text().rfind) == words[0]
+
+
+@pytest.fixture
+def listeners(yard):
+    """A copy to change; those of the yard are in force again afterwards."""
+    yield copy.deepcopy(yard.front.config["listeners"])
+    assert reload(yard, yard.front.config["listeners"])
+    yard.take_addresses()
+
+
+def test_a_pin_that_is_taken_back_ends_with_the_next_request_also_on_an_open_connection(yard, listeners):
+    with yard.dial_tls("exams") as exams, yard.dial_tls("enrolment") as enrolment, yard.dial(yard.peers_socket) as user:
+        for s, client in ((exams, OTHER), (enrolment, CLIENT), (user, CLIENT)):
+            s.sendall(request(client=client))
+            assert read_reply(s).status == 200
+        listeners[3]["tls"]["clients"] = [c for c in listeners[3]["tls"]["clients"] if c["subsystems"] != ["exams"]]
+        listeners[2]["peers"] = listeners[2]["peers"][1:]
+        assert reload(yard, listeners)
+        enrolment.sendall(request())
+        assert read_reply(enrolment).status == 200  # the same connection, undisturbed
+        answered = yard.answered()
+        for s, client in ((exams, OTHER), (user, CLIENT)):
+            s.sendall(request(client=client))
+            assert read_reply(s).refusal == "caller_unknown"
+            assert s.recv(1) == b""
+        assert yard.answered() == answered
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        with yard.dial_tls("exams") as s:
+            s.recv(1)
+
+
+def test_a_new_certificate_of_the_listener_is_shown_from_the_next_handshake_on(yard, listeners):
+    old = yard.s.pki.tls("front")[0].read_text()
+    certificate, key = yard.s.pki.tls("renewed")
+    with yard.dial_tls() as before:
+        listeners[3]["tls"].update(certificate=str(certificate), key=str(key))
+        assert reload(yard, listeners)
+        with pytest.raises(ssl.SSLCertVerificationError):  # this client expects the old one
+            yard.dial_tls()
+        before.sendall(request())
+        assert read_reply(before).status == 200
+        assert ssl.DER_cert_to_PEM_cert(before.getpeercert(True)).split() == old.split()
+
+
+def test_a_listener_that_is_removed_finishes_its_requests_and_another_opens(yard, listeners):
+    data, plain = request(b"x" * 1000), yard.plain
+    with yard.dial() as under_way, yard.dial() as idle:
+        under_way.sendall(data[:-500])
+        idle.sendall(request())
+        assert read_reply(idle).status == 200
+        del listeners[1]
+        listeners.append({"address": "[::1]:0", "subsystems": ["exams"]})
+        assert reload(yard, listeners)
+        assert idle.recv(1) == b""
+        with pytest.raises(ConnectionError):
+            yard.dial(plain)
+        under_way.sendall(data[-500:])
+        assert read_reply(under_way).status == 200
+    wait_until(lambda: f"listener_closed address={plain[0]}:{plain[1]}" in yard.front.process.text())
+    port = int([a for a in (yard.front.state / "listeners").read_text().split() if a.startswith("[::1]")][0].rsplit(":", 1)[1])
+    with socket.create_connection(("::1", port), 10) as s:
+        s.sendall(request(client=OTHER))
+        assert read_reply(s).status == 200
+
+
+def test_a_configuration_that_cannot_be_opened_changes_nothing(yard, listeners):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listeners[3]["tls"]["clients"] = listeners[3]["tls"]["clients"][:1]
+        listeners.append({"address": f"127.0.0.1:{taken.getsockname()[1]}", "subsystems": ["exams"]})
+        assert not reload(yard, listeners)
+    assert ask(yard.dial_tls("exams"), client=OTHER).status == 200
+    assert "another program is on this port" in yard.front.process.text()
