@@ -227,6 +227,15 @@ static void answer(struct answering *a, struct job **at, enum refusal refusal, s
     struct error e;
     uint8_t key[32];
     enum pseudonyms pseudonyms = PSEUDONYMS_NONE;
+    /* By the registry of now, not by that of the request: while our own system was being asked the consumer
+     * may have been suspended or removed, and then what was found does not leave. */
+    enum refusal standing =
+        registry_standing(knowledge_registry(common->knowledge), bytes_of_string(job->request.consumer));
+    if (standing != REFUSAL_NONE) {
+        refusal = refusal == REFUSAL_NONE ? standing : refusal;
+        call_free(call);
+        call = NULL;
+    }
     if (job->subject_type != SUBJECT_NONE)
         pseudonyms = common_day_key(common, common_now(common), key);
     if (pseudonyms == PSEUDONYMS_WAIT) {

@@ -109,13 +109,18 @@ static void end_refused(struct asking *a, struct exchange **at, enum refusal ref
     give_refusal(a, take_out(a, at), refusal, refusal_words(refusal));
 }
 
+void asking_end_all(struct asking *a, enum refusal refusal)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (a->buckets[i] != NULL)
+            end_refused(a, &a->buckets[i], refusal);
+}
+
 void asking_free(struct asking *a)
 {
     if (a == NULL)
         return;
-    for (size_t i = 0; i < BUCKETS; i++)
-        while (a->buckets[i] != NULL)
-            end_refused(a, &a->buckets[i], REFUSAL_STOPPED);
+    asking_end_all(a, REFUSAL_STOPPED);
     while (a->records != NULL) {
         struct record *r = a->records;
         a->records = r->next;

@@ -22,7 +22,9 @@ void asking_deliver(struct asking *asking, struct delivery *d); /* a RESPONSE; o
 /* True when it was about something of ours. */
 bool asking_refused(struct asking *asking, const struct session_refused *refused);
 bool asking_receipt(struct asking *asking, const uint8_t leaf[HASH_SIZE]); /* of a REFUSAL message */
-void asking_resubmit(struct asking *asking);                               /* a new session is linked */
+/* Every ask under way ends with that refusal. */
+void asking_end_all(struct asking *asking, enum refusal refusal);
+void asking_resubmit(struct asking *asking);     /* a new session is linked */
 void asking_keys_changed(struct asking *asking); /* a day key was escrowed: asks that wait for it go on */
 void asking_tick(struct asking *asking);
 

@@ -17,6 +17,10 @@ enum refusal common_able(struct common *common)
     enum refusal able =
         session_state(common->session) == SESSION_LINKED ? REFUSAL_NONE : REFUSAL_BUS_UNAVAILABLE;
     const char *trouble = able == REFUSAL_NONE ? NULL : "no link to the bus";
+    if (able == REFUSAL_BUS_UNAVAILABLE && common->suspended) {
+        able = REFUSAL_MEMBER_SUSPENDED;
+        trouble = "the registry's authority has suspended this member";
+    }
     if (atomic_load(&common->stopping)) {
         able = REFUSAL_STOPPED;
         trouble = "stopping";

@@ -29,6 +29,7 @@ struct common {
     struct peers *peers;
     struct session *session;
     bool inconsistent_said;
+    bool suspended; /* the bus has said so, and has not let us in since */
 
     /* read by other threads */
     atomic_bool linked, stopping;
@@ -47,7 +48,7 @@ static inline uint64_t common_monotonic(const struct common *common)
     return loop_now_monotonic(common->loop);
 }
 
-/* May we ask and answer now? REFUSAL_NONE, BUS_UNAVAILABLE, INCONSISTENT. */
+/* May we ask and answer now? REFUSAL_NONE, BUS_UNAVAILABLE, MEMBER_SUSPENDED, INCONSISTENT. */
 enum refusal common_able(struct common *common);
 /* Fields that every header of ours begins with; lives for `lifetime`. */
 void common_header(struct common *common, enum message_kind kind, uint64_t lifetime, struct header *out);

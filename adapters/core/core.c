@@ -69,6 +69,7 @@ static void keys_changed(struct core *core)
 static void on_linked(void *arg)
 {
     struct core *core = arg;
+    core->common.suspended = false;
     common_able(&core->common);
     log_info("linked", "checkpoint=%" PRIu64 " registry=%" PRIu64,
              (uint64_t)atomic_load(&core->common.checkpoint_size),
@@ -199,8 +200,12 @@ static void on_lost(void *arg, unsigned reason)
     struct core *core = arg;
     if (reason == REFUSAL_INCONSISTENT)
         log_error("bus_says_inconsistent", NULL);
-    atomic_store(&core->common.linked, false);
-    atomic_store(&core->common.trouble, "no link to the bus");
+    if (reason == REFUSAL_MEMBER_SUSPENDED) {
+        core->common.suspended = true;
+        /* The ledger has ended them already, and nobody will tell us. */
+        asking_end_all(core->asking, REFUSAL_MEMBER_SUSPENDED);
+    }
+    common_able(&core->common);
     trail_restart(core->common.trail);
     catchup_lost(core->catchup);
     waiting_lost(core->waiting);

@@ -52,7 +52,7 @@ static int add_anchors(struct trust *trust, const struct registry *registry, str
 static void add_crl(struct trust *trust, struct bytes der)
 {
     struct error e;
-    if (trust_add_crl(trust, der, &e) != 0)
+    if (trust_add_crl(trust, der, &e) < 0)
         log_warn("crl_not_taken", "why=%s", e.text);
 }
 

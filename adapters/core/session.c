@@ -125,6 +125,7 @@ static void connect_bus(struct session *s)
         link_connect(s->context, s->options.endpoint, s->options.link_key, s->options.bus_public_key, &e);
     if (s->socket == NULL) {
         log_error("bus_not_connected", "why=%s", e.text);
+        s->state = SESSION_DOWN;
         s->retry_at = session_now(s) + s->back_off;
         return;
     }
@@ -154,7 +155,14 @@ static void tick(void *arg)
                 "bus_silent", "endpoint=%s seconds=%llu check=%s", s->options.endpoint,
                 (unsigned long long)(s->unanswered * HELLO_AGAIN / MICROSECONDS),
                 "is the bus running there, is bus.public_key its key, and is our link key in its registry?");
-        say_hello(s);
+        /* A connection whose key was refused is dead for libzmq: it is made anew, so that a member that is
+         * registered or reinstated meanwhile gets in. */
+        if (s->unanswered % SILENCE_RECONNECT == 0) {
+            disconnect(s);
+            connect_bus(s);
+        } else {
+            say_hello(s);
+        }
         return;
     case SESSION_ENDED:
         return;

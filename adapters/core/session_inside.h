@@ -10,23 +10,24 @@
 #include "core/session.h"
 #include "session.pb-c.h"
 
-#define TICK           (200 * 1000u)
-#define HELLO_AGAIN    (2 * MICROSECONDS)
-#define SILENCE_FIRST  2   /* HELLOs without an answer before a person is told */
-#define SILENCE_AGAIN  150 /* and how often again: every five minutes */
-#define PING_AFTER     (5 * MICROSECONDS)
-#define DEAD_AFTER     (15 * MICROSECONDS)
-#define BACK_OFF       (MICROSECONDS / 2)
-#define BACK_OFF_MOST  (30 * MICROSECONDS)
-#define GATHER_MOST    (30 * MICROSECONDS) /* for the chunks of one message */
-#define OPEN_MOST      16                  /* messages interleaved in one direction */
-#define FETCHES_MOST   16
-#define PROVES_MOST    32
-#define OBJECT_MOST    ((size_t)16 << 20)
-#define TURN_MOST      256 /* messages taken in one turn of the loop */
-#define CONTROL_MOST   1024
-#define MALFORMED_MOST 10
-#define BYE_LINGER     500 /* milliseconds, in the background */
+#define TICK              (200 * 1000u)
+#define HELLO_AGAIN       (2 * MICROSECONDS)
+#define SILENCE_FIRST     2   /* HELLOs without an answer before a person is told */
+#define SILENCE_RECONNECT 2   /* and before a new connection is tried */
+#define SILENCE_AGAIN     150 /* and how often again: every five minutes */
+#define PING_AFTER        (5 * MICROSECONDS)
+#define DEAD_AFTER        (15 * MICROSECONDS)
+#define BACK_OFF          (MICROSECONDS / 2)
+#define BACK_OFF_MOST     (30 * MICROSECONDS)
+#define GATHER_MOST       (30 * MICROSECONDS) /* for the chunks of one message */
+#define OPEN_MOST         16                  /* messages interleaved in one direction */
+#define FETCHES_MOST      16
+#define PROVES_MOST       32
+#define OBJECT_MOST       ((size_t)16 << 20)
+#define TURN_MOST         256 /* messages taken in one turn of the loop */
+#define CONTROL_MOST      1024
+#define MALFORMED_MOST    10
+#define BYE_LINGER        500 /* milliseconds, in the background */
 
 /* A verb that waits for room in the socket. Those that are not SUBMIT or CHUNK are few and need no credit. */
 struct control {

@@ -48,6 +48,8 @@ static enum refusal check_chain(struct admit *a, struct job *job, struct chain *
         registry_member_by_link_key(snapshot_registry(job->snapshot), job->peer);
     if (member == NULL || owner != member)
         return REFUSAL_UNKNOWN_MEMBER;
+    if (member->suspended)
+        return REFUSAL_MEMBER_SUSPENDED;
     struct chain *chain = chain_parse_der(buffer_bytes(&h->chain), &e);
     if (chain == NULL)
         return REFUSAL_CERTIFICATE_UNTRUSTED;
@@ -64,6 +66,7 @@ static enum refusal check_chain(struct admit *a, struct job *job, struct chain *
     struct verified_key key = {0};
     enum refusal refusal = trust_verify(snapshot_trust(job->snapshot), chain, member->anchor,
                                         member->certificate_subject, clock_wall(), &key);
+    h->revoked = refusal == REFUSAL_CERTIFICATE_REVOKED;
     if (chain_may_become_good(refusal)) {
         log_warn("certificate_presented", "member=%s state=%s", job->member, refusal_name((unsigned)refusal));
         refusal = REFUSAL_NONE;

@@ -137,6 +137,25 @@ static void put_json_time(struct buffer *out, const char *name, uint64_t time)
     buffer_printf(out, "\"%s\":\"%s\",", name, text);
 }
 
+/* Lines as an array of strings. */
+static void put_json_lines(struct buffer *out, const char *name, struct bytes lines)
+{
+    buffer_printf(out, "\"%s\":[", name);
+    for (bool first = true; lines.len > 0; first = false) {
+        const uint8_t *end = memchr(lines.data, '\n', lines.len);
+        size_t len = end == NULL ? lines.len : (size_t)(end - lines.data);
+        struct buffer line = {0};
+        buffer_append(&line, lines.data, len);
+        buffer_append(&line, "", 1);
+        buffer_append_string(out, first ? "" : ",");
+        put_json_string(out, (const char *)line.data);
+        buffer_free(&line);
+        len += end == NULL ? 0 : 1;
+        lines = bytes_make(lines.data + len, lines.len - len);
+    }
+    buffer_append_string(out, "],");
+}
+
 static enum MHD_Result send_status(struct audit *audit, struct MHD_Connection *connection)
 {
     struct audit_status status = {0};
@@ -167,6 +186,8 @@ static enum MHD_Result send_status(struct audit *audit, struct MHD_Connection *c
                   status.admitted, status.refused, status.timed_out);
     buffer_printf(&out, "\"interrupted\":%" PRIu64 ",\"late\":%" PRIu64 ",\"unattributed\":%" PRIu64 ",",
                   status.interrupted, status.late, status.unattributed);
+    put_json_lines(&out, "sessions", buffer_bytes(&status.sessions));
+    buffer_free(&status.sessions);
     put_json_time(&out, "registry_valid_until", status.registry_valid_until);
     buffer_printf(&out, "\"registry_version\":%" PRIu64 ",\"disk_used\":%.4f,\"disk_days_left\":",
                   status.registry_version, status.disk_used);

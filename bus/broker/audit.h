@@ -14,7 +14,7 @@
  * Anything else is 404, any method but GET and HEAD 405. Connections, request sizes, waiting and the bytes of
  * answers under way are bounded: a slow reader costs only itself.
  */
-#include <stdint.h>
+#include "base/bytes.h"
 
 struct error;
 struct ledger;
@@ -37,6 +37,7 @@ struct audit_status {
     double disk_used;              /* share of the ledger's map, 0.0 to 1.0 */
     double disk_days_left;         /* until nothing new is accepted; negative: not known */
     const char *trouble;           /* static words while nothing is admitted; NULL when all is well */
+    struct buffer sessions;        /* member identifiers, a line for each session; the reader frees it */
 };
 /* Called on the audit thread: must be safe there and must not wait. The struct is zeroed before. */
 struct audit_status_source {

@@ -291,14 +291,16 @@ static int open_storage(struct broker *b, struct error *e)
 
 static int open_snapshot(struct broker *b, struct error *e)
 {
-    b->io.snapshot = snapshot_load(b->config, NULL, b->truststore, e);
+    struct buffer problems = {0};
+    b->io.snapshot = snapshot_load(b->config, NULL, b->truststore, &problems, e);
+    buffer_free(&problems); /* the keeper reads once more and says them */
     if (b->io.snapshot == NULL) {
         /* A registry that the authority has not signed is a wrong file: nothing is wrong with the ledger. */
         if (e->kind == ERROR_INTEGRITY || e->kind == ERROR_CRYPTO)
             e->kind = ERROR_CONFIG;
         return -1;
     }
-    if (snapshot_accept(b->config, b->io.snapshot, e) < 0)
+    if (snapshot_accept(b->config, b->io.snapshot, NULL, e) < 0)
         return -1;
     b->io.box = snapshot_box_new(snapshot_ref(b->io.snapshot));
     warn_unlisted_key(b, snapshot_registry(b->io.snapshot));
@@ -361,7 +363,9 @@ static bool key_is_known(void *arg, const uint8_t public_key[32])
 {
     struct broker *b = arg;
     struct snapshot *snapshot = snapshot_box_get(b->io.box);
-    bool known = registry_member_by_link_key(snapshot_registry(snapshot), public_key) != NULL;
+    const struct registry_member *member =
+        registry_member_by_link_key(snapshot_registry(snapshot), public_key);
+    bool known = member != NULL && !member->suspended;
     snapshot_free(snapshot);
     return known;
 }
@@ -385,6 +389,8 @@ static int open_socket(struct broker *b, struct error *e, int *code)
         .pipeline = b->io.pipeline,
         .truststore = b->truststore,
         .snapshot = b->io.snapshot,
+        .box = b->io.box,
+        .chains = b->chains,
         .zmq_context = b->context,
         .endpoint = b->endpoint,
         .server_public = b->link_key.public_key,
@@ -508,6 +514,7 @@ void broker_close(struct broker *b)
     chains_free(b->chains);
     snapshot_box_free(b->io.box);
     snapshot_free(b->io.snapshot);
+    status_clear(&b->status);
     vault_close(b->vault);
     ledger_close(b->ledger);
     truststore_close(b->truststore);

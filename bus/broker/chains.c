@@ -95,3 +95,71 @@ struct presented *chains_find(struct chains *chains, const uint8_t leaf[HASH_SIZ
     pthread_mutex_unlock(&chains->lock);
     return presented;
 }
+
+/* --- all of them --- */
+
+static struct presented **take_all(struct chains *chains, size_t *count)
+{
+    *count = 0;
+    pthread_mutex_lock(&chains->lock);
+    struct presented **all = memory_zeroed(map_count(chains->by_leaf) + 1, sizeof(struct presented *));
+    for (const struct node *node = chains->all; node != NULL; node = node->next) {
+        atomic_fetch_add(&node->presented->references, 1);
+        all[(*count)++] = node->presented;
+    }
+    pthread_mutex_unlock(&chains->lock);
+    return all;
+}
+
+static int by_leaf(const void *a, const void *b)
+{
+    return memcmp(((const struct chain_verdict *)a)->leaf, ((const struct chain_verdict *)b)->leaf,
+                  HASH_SIZE);
+}
+
+static enum refusal judge_one(const struct snapshot *snapshot, const struct presented *presented,
+                              uint64_t now)
+{
+    const struct registry_member *member =
+        registry_member(snapshot_registry(snapshot), bytes_of_string(presented->member));
+    struct verified_key key;
+    return member == NULL ? REFUSAL_UNKNOWN_MEMBER
+                          : trust_verify(snapshot_trust(snapshot), presented->chain, member->anchor,
+                                         member->certificate_subject, now, &key);
+}
+
+struct chain_verdict *chains_judge(struct chains *chains, const struct snapshot *snapshot, uint64_t now,
+                                   size_t *count)
+{
+    struct presented **all = take_all(chains, count);
+    struct chain_verdict *verdicts = memory_zeroed(*count + 1, sizeof(*verdicts));
+    for (size_t i = 0; i < *count; i++) {
+        memcpy(verdicts[i].leaf, all[i]->leaf, HASH_SIZE);
+        verdicts[i].refusal = judge_one(snapshot, all[i], now);
+        presented_free(all[i]);
+    }
+    free(all);
+    qsort(verdicts, *count, sizeof(*verdicts), by_leaf);
+    return verdicts;
+}
+
+const struct chain_verdict *chain_verdict_find(const struct chain_verdict *verdicts, size_t count,
+                                               const uint8_t leaf[HASH_SIZE])
+{
+    struct chain_verdict wanted;
+    memcpy(wanted.leaf, leaf, HASH_SIZE);
+    return count == 0 ? NULL : bsearch(&wanted, verdicts, count, sizeof(*verdicts), by_leaf);
+}
+
+bool chains_sign_crl(struct chains *chains, const struct trust *trust, size_t i)
+{
+    size_t count;
+    struct presented **all = take_all(chains, &count);
+    bool found = false;
+    for (size_t n = 0; n < count; n++) {
+        found = found || trust_crl_signed(trust, i, all[n]->chain);
+        presented_free(all[n]);
+    }
+    free(all);
+    return found;
+}

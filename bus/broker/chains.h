@@ -2,6 +2,7 @@
 #define WASL_BROKER_CHAINS_H
 /* The certificate chains that members have presented in this process, by the hash of their leaf. Any thread.
  */
+#include "broker/job.h"
 #include "crypto/trust.h"
 #include "registry/identifier.h"
 
@@ -23,6 +24,15 @@ void chains_free(struct chains *chains); /* NULL is harmless */
 #define CHAINS_OF_MEMBER 16
 void chains_add(struct chains *chains, const char *member, struct chain *chain,
                 const uint8_t object[HASH_SIZE]);
+/* What a snapshot makes of each chain that is here: a list by leaf, rising, that the caller frees. Takes its
+ * time: not for a loop's thread. */
+struct chain_verdict *chains_judge(struct chains *chains, const struct snapshot *snapshot, uint64_t now,
+                                   size_t *count);
+/* Has a CA of one of them signed CRL i of a trust set? (Only chains that lead to an anchor are here.) */
+bool chains_sign_crl(struct chains *chains, const struct trust *trust, size_t i);
+/* NULL: not among them. */
+const struct chain_verdict *chain_verdict_find(const struct chain_verdict *verdicts, size_t count,
+                                               const uint8_t leaf[HASH_SIZE]);
 /* A reference, or NULL. */
 struct presented *chains_find(struct chains *chains, const uint8_t leaf[HASH_SIZE]);
 void presented_free(struct presented *presented); /* drops a reference; NULL is harmless */

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "broker/change.h"
 #include "session.pb-c.h"
 #include "crypto/seal.h"
 #include "wire/entry.h"
@@ -119,7 +120,7 @@ static void leave_provider(struct io *io, struct exchange *x)
     shares_give(&provider->answering, x->consumer->member, x->room);
     if (x->posting != NULL)
         mailbox_withdraw(&provider->requests, x->posting);
-    if (next == NULL)
+    if (next == NULL || next->ending) /* that one makes room again when it has ended */
         return;
     post_request(next);
     peers_pump(io->peers, provider);
@@ -133,13 +134,16 @@ static void end_exchange(struct io *io, struct exchange *x)
     count_open(io);
 }
 
-static void ask_end(struct io *io, struct exchange *x, unsigned type, enum refusal reason)
+void dispatch_end(struct io *io, struct exchange *x, unsigned type, enum refusal reason)
 {
     struct job *job = job_new(JOB_END, io->snapshot, io->now);
     memcpy(job->end.exchange_id, x->id, sizeof(x->id));
     job->end.type = type;
     job->end.reason = reason;
     exchanges_mark_ending(io->exchanges, x);
+    /* What has not left by now does not leave any more. */
+    if (x->posting != NULL)
+        mailbox_withdraw(&x->provider->requests, x->posting);
     pipeline_own(io->pipeline, job);
 }
 
@@ -162,7 +166,12 @@ static void open_exchange(struct io *io, struct job *job)
     exchanges_add(io->exchanges, x);
     count_open(io);
     if (io->stopping) { /* it was inside when the rest was ended */
-        ask_end(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
+        dispatch_end(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
+        return;
+    }
+    enum refusal standing = change_standing(io, x->provider);
+    if (standing != REFUSAL_NONE) { /* since the door looked */
+        dispatch_end(io, x, ENTRY_INTERRUPTED, standing);
         return;
     }
     if (!shares_send(&x->provider->answering, x->consumer->member, x, io->limits->pair_under_way))
@@ -288,6 +297,8 @@ static void finish_end(struct io *io, struct job *job)
 /* A new session of the member answers what its link keys without one have open, and has been sent before. */
 static void deliver_again(struct io *io, struct peer *peer)
 {
+    if (peer->session->revoked)
+        return;
     for (struct peer *from = peers_first(io->peers); from != NULL; from = from->next) {
         if (strcmp(from->member, peer->member) != 0 || (from != peer && from->session != NULL))
             continue;
@@ -369,42 +380,6 @@ static void finish_hello(struct io *io, struct job *job)
     peers_pump(io->peers, peer);
 }
 
-static void say_notice(struct io *io)
-{
-    const struct registry *registry = snapshot_registry(io->snapshot);
-    size_t crls = snapshot_crl_count(io->snapshot);
-    ProtobufCBinaryData *crl = memory_zeroed(crls + 1, sizeof(*crl));
-    for (size_t i = 0; i < crls; i++)
-        crl[i] = strict_field(bytes_make(snapshot_crl(io->snapshot, i), HASH_SIZE));
-    Wasl__V1__Notice notice = WASL__V1__NOTICE__INIT;
-    notice.registry_version = registry_version(registry);
-    notice.registry_hash = strict_field(bytes_make(registry_hash(registry), HASH_SIZE));
-    notice.n_crl = crls;
-    notice.crl = crl;
-    for (struct peer *p = peers_first(io->peers); p != NULL; p = p->next)
-        peers_say(io->peers, p, VERB_NOTICE, &notice.base, nothing);
-    free(crl);
-}
-
-/* A new registry takes effect: whose link key it no longer names, or names for another member, is sent away.
- */
-static void finish_change(struct io *io, struct job *job)
-{
-    snapshot_free(io->snapshot);
-    io->snapshot = snapshot_ref(job->snapshot);
-    if (io->box != NULL)
-        snapshot_box_set(io->box, snapshot_ref(job->snapshot));
-    const struct registry *registry = snapshot_registry(io->snapshot);
-    log_info("registry_in_force", "version=%llu crls=%zu", (unsigned long long)registry_version(registry),
-             snapshot_crl_count(io->snapshot));
-    for (struct peer *p = peers_first(io->peers); p != NULL; p = p->next) {
-        const struct registry_member *member = registry_member_by_link_key(registry, p->key);
-        if (member == NULL || strcmp(member->id, p->member) != 0)
-            peers_close(io->peers, p, REFUSAL_UNKNOWN_MEMBER, nothing);
-    }
-    say_notice(io);
-}
-
 /* --- answers to questions --- */
 
 static void finish_prove(struct io *io, struct job *job)
@@ -464,7 +439,7 @@ void dispatch_result(struct io *io, struct job *job)
         finish_end(io, job);
         break;
     case JOB_CHANGE:
-        finish_change(io, job);
+        change_apply(io, job);
         break;
     case JOB_CLOSE:
         io->closed = true;
@@ -479,7 +454,7 @@ void dispatch_deadlines(struct io *io)
 {
     struct exchange *x;
     while ((x = exchanges_first(io->exchanges)) != NULL && x->deadline <= io->now)
-        ask_end(io, x, ENTRY_TIMED_OUT, REFUSAL_PROVIDER_TIMEOUT);
+        dispatch_end(io, x, ENTRY_TIMED_OUT, REFUSAL_PROVIDER_TIMEOUT);
 }
 
 uint64_t dispatch_next_deadline(const struct io *io)
@@ -492,7 +467,7 @@ void dispatch_interrupt_all(struct io *io)
 {
     struct exchange *x;
     while ((x = exchanges_first(io->exchanges)) != NULL)
-        ask_end(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
+        dispatch_end(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
 }
 
 void dispatch_bye_all(struct io *io, enum refusal reason, struct bytes checkpoint)

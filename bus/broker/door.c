@@ -97,6 +97,16 @@ static struct job *job_of(struct io *io, enum job_kind kind, const struct peer *
     return job;
 }
 
+/* Told at most once a second, so that two adapters with one key cannot make us shout. */
+static void send_away(struct io *io, struct peer *peer, const struct frame_message *frame)
+{
+    if (frame->verb == VERB_BYE || (peer->sent_away != 0 && io->monotonic < peer->sent_away + SECOND))
+        return;
+    peer->sent_away = io->monotonic;
+    enum refusal standing = registry_link_standing(snapshot_registry(io->snapshot), peer->key, peer->member);
+    peers_bye(io->peers, routing_id(frame), standing == REFUSAL_NONE ? REFUSAL_NOT_WELCOME : standing);
+}
+
 /* --- HELLO --- */
 
 static bool hello_good(const Wasl__V1__Hello *m)
@@ -163,6 +173,10 @@ static void take_hello(struct io *io, struct peer *peer, const struct frame_mess
     }
     if (!still_its_own(io, peer)) {
         peers_bye(io->peers, routing_id(frame), REFUSAL_UNKNOWN_MEMBER);
+        return;
+    }
+    if (registry_link_standing(snapshot_registry(io->snapshot), peer->key, peer->member) != REFUSAL_NONE) {
+        send_away(io, peer, frame);
         return;
     }
     if (!strict_unpack(&wasl__v1__hello__descriptor, frame->message, &hold)) {
@@ -425,15 +439,6 @@ static void take_bye(struct io *io, struct peer *peer, const struct frame_messag
     if (reason == REFUSAL_INCONSISTENT)
         log_error("member_finds_ledger_inconsistent", "member=%s", peer->member);
     peers_leave(io->peers, peer);
-}
-
-/* Told at most once a second, so that two adapters with one key cannot make us shout. */
-static void send_away(struct io *io, struct peer *peer, const struct frame_message *frame)
-{
-    if (frame->verb == VERB_BYE || (peer->sent_away != 0 && io->monotonic < peer->sent_away + SECOND))
-        return;
-    peer->sent_away = io->monotonic;
-    peers_bye(io->peers, routing_id(frame), REFUSAL_NOT_WELCOME);
 }
 
 void door_take(struct io *io, const struct frame_message *frame)

@@ -61,6 +61,8 @@ void job_free(struct job *job)
         buffer_free(&job->end.proof);
         break;
     case JOB_CHANGE:
+        free(job->change.verdicts);
+        break;
     case JOB_CLOSE:
         break;
     }

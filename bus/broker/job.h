@@ -70,6 +70,7 @@ struct hello {
     /* by admit */
     enum refusal verdict;
     bool crl_stale;
+    bool revoked; /* its certificate: the session opens, and nothing is delivered to it */
     uint8_t object[HASH_SIZE], certificate[HASH_SIZE];
     bool has_seen; /* the checkpoint bears this ledger's signature */
     struct checkpoint seen;
@@ -93,6 +94,16 @@ struct fetch {
     bool has_hash;
     uint64_t offset, total;
     struct buffer data;
+};
+
+/* What a snapshot makes of a chain that was presented before it. */
+struct chain_verdict {
+    uint8_t leaf[HASH_SIZE];
+    enum refusal refusal;
+};
+struct change {
+    struct chain_verdict *verdicts; /* by leaf, rising */
+    size_t verdict_count;
 };
 
 struct end {
@@ -119,6 +130,7 @@ struct job {
         struct prove prove;
         struct fetch fetch;
         struct end end;
+        struct change change;
     };
 };
 struct job *job_new(enum job_kind kind, struct snapshot *snapshot,

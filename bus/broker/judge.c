@@ -151,14 +151,19 @@ static enum refusal judge_grant(const struct considered *c, const struct questio
     return REFUSAL_NONE;
 }
 
-/* A refusal that a member reports, and its day key, need a subsystem or member of the registry and no grant.
- */
+/* A refusal that a member reports needs a subsystem of the registry and no grant, a day key nothing more. A
+ * response is not for a member that was suspended or removed since it asked. */
 static enum refusal judge_consumer(const struct considered *c)
 {
     struct bytes id = bytes_of_string(c->m->header.consumer);
-    if (c->m->header.kind != MESSAGE_REFUSAL)
+    switch (c->m->header.kind) {
+    case MESSAGE_REFUSAL:
+        return registry_subsystem(c->registry, id) != NULL ? REFUSAL_NONE : REFUSAL_UNKNOWN_MEMBER;
+    case MESSAGE_RESPONSE:
+        return registry_standing(c->registry, id);
+    default:
         return REFUSAL_NONE;
-    return registry_subsystem(c->registry, id) != NULL ? REFUSAL_NONE : REFUSAL_UNKNOWN_MEMBER;
+    }
 }
 
 static enum refusal judge_all(struct job *job, const char *instance, struct chains *chains, uint64_t now)

@@ -79,7 +79,7 @@ struct peer *peers_provider(const struct peers *peers, const char *subsystem_id)
     size_t member = identifier_prefix(bytes_of_string(subsystem_id), 3);
     for (struct peer *p = peers->first; p != NULL; p = p->next) {
         const struct session *s = p->session;
-        if (s != NULL && s->linked && !s->broken && strlen(p->member) == member &&
+        if (s != NULL && s->linked && !s->broken && !s->revoked && strlen(p->member) == member &&
             strncmp(p->member, subsystem_id, member) == 0 &&
             session_answers_for(s, subsystem_id + member + 1))
             return p;
@@ -185,7 +185,7 @@ static bool send_mail(void *arg, unsigned verb, struct bytes message, struct byt
 void peers_pump(struct peers *peers, struct peer *peer)
 {
     struct session *s = peer->session;
-    if (s == NULL || !s->linked || s->broken)
+    if (s == NULL || !s->linked || s->broken || s->revoked)
         return;
     struct sending sending = {peers, s};
     mailbox_pump(&peer->responses, &s->out, send_mail, &sending);
@@ -242,15 +242,26 @@ static void tick_session(struct peers *peers, struct peer *peer, uint64_t monoto
     peers_pump(peers, peer);
 }
 
+void peers_count(struct peers *peers)
+{
+    struct buffer names = {0};
+    uint64_t connected = 0;
+    for (const struct peer *peer = peers->first; peer != NULL; peer = peer->next) {
+        if (peer->session == NULL)
+            continue;
+        buffer_printf(&names, "%s\n", peer->member);
+        connected += peer->session->linked;
+    }
+    atomic_store(&peers->status->members_connected, connected);
+    status_set_sessions(peers->status, &names);
+}
+
 void peers_tick(struct peers *peers, uint64_t now, uint64_t monotonic)
 {
-    uint64_t connected = 0;
     for (struct peer *peer = peers->first; peer != NULL; peer = peer->next) {
         mailbox_expire(&peer->responses, now);
         if (peer->session != NULL)
             tick_session(peers, peer, monotonic);
-        if (peer->session != NULL && peer->session->linked)
-            connected++;
     }
-    atomic_store(&peers->status->members_connected, connected);
+    peers_count(peers);
 }

@@ -65,4 +65,7 @@ void peers_done_refused(struct peers *peers, struct peer *peer, uint64_t session
 /* Liveness, backlogs, credit owed, expired mail. now: wall clock. */
 void peers_tick(struct peers *peers, uint64_t now, uint64_t monotonic);
 
+/* Tells the status who is connected. */
+void peers_count(struct peers *peers);
+
 #endif

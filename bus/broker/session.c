@@ -27,6 +27,8 @@ struct session *session_new(struct hello *hello, uint64_t serial, struct credit 
     hello->subsystem_count = 0;
     window_open(&s->in, window);
     s->out = (struct credit){hello->credit_messages, hello->credit_bytes};
+    memcpy(s->certificate, hello->certificate, HASH_SIZE);
+    s->revoked = hello->revoked;
     s->linked = hello->credit_messages > 0;
     s->heard = s->pinged = now;
     return s;

@@ -38,10 +38,12 @@ struct session {
     uint64_t sent, confirmed; /* bytes on the wire; confirmed when nothing was sent */
     char (*subsystems)[CODE_MOST + 1];
     size_t subsystem_count;
-    struct window in;  /* what the adapter may send */
-    struct credit out; /* what we may */
-    bool linked;       /* it has given credit */
-    bool broken;       /* its backlog overflowed or the socket is gone: closed at the next tick */
+    struct window in;               /* what the adapter may send */
+    struct credit out;              /* what we may */
+    uint8_t certificate[HASH_SIZE]; /* presented in HELLO: hash of its leaf */
+    bool revoked; /* by the CRLs in force: what it sends is refused, and nothing is delivered to it */
+    bool linked;  /* it has given credit */
+    bool broken;  /* its backlog overflowed or the socket is gone: closed at the next tick */
     unsigned questions;
     unsigned asked; /* questions since asked_second began; what is too many waits, in order */
     uint64_t asked_second;

@@ -3,18 +3,15 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "broker/crls.h"
 #include "broker/descriptions.h"
 #include "ledger/truststore.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CRL_MOST      ((size_t)4 << 20)
-#define CRLS_MOST     64 /* files; WELCOME names each that is in force */
 #define ACCEPTED_NAME "registry.accepted"
 
 struct snapshot {
@@ -115,27 +112,44 @@ static int open_accepted(const struct config *config, const struct registry_auth
     return result;
 }
 
+/* A file that cannot be used is a problem, and the last good one stays: a country does not stop for a typing
+ * error. Only where there is none to go on with is it an error. */
 static struct registry *load_registry(const struct config *config, const struct snapshot *previous,
-                                      struct error *e)
+                                      struct buffer *problems, struct error *e)
 {
     const struct registry_authority authority = {(const char *const *)config->authority.keys,
                                                  config->authority.keys_count, config->authority.threshold};
+    struct registry *last;
     if (previous != NULL)
-        return open_file(config->registry, previous->registry, &authority, e);
-    struct registry *accepted;
-    if (open_accepted(config, &authority, &accepted, e) < 0)
+        last = registry_ref(previous->registry);
+    else if (open_accepted(config, &authority, &last, e) < 0)
         return NULL;
-    struct registry *registry = open_file(config->registry, accepted, &authority, e);
-    registry_free(accepted);
+    struct error why = {0};
+    struct registry *registry = open_file(config->registry, last, &authority, &why);
+    if (registry == NULL && last != NULL) {
+        buffer_printf(problems, "%s; version %llu stays in force\n", why.text,
+                      (unsigned long long)registry_version(last));
+        return last;
+    }
+    if (registry == NULL)
+        error_set(e, why.kind, "%s", why.text);
+    registry_free(last);
     return registry;
 }
 
-int snapshot_accept(const struct config *config, const struct snapshot *snapshot, struct error *e)
+int snapshot_accept(const struct config *config, const struct snapshot *snapshot, struct chains *chains,
+                    struct error *e)
 {
     char *path = accepted_path(config);
     int result = file_write_atomically(path, registry_file(snapshot->registry), 0600, e);
     free(path);
-    return result;
+    return result < 0 ? -1 : crls_accept(config, snapshot->trust, chains, e);
+}
+
+bool snapshot_same(const struct snapshot *a, const struct snapshot *b)
+{
+    return memcmp(registry_hash(a->registry), registry_hash(b->registry), HASH_SIZE) == 0 &&
+           a->crl_count == b->crl_count && memcmp(a->crls, b->crls, a->crl_count * HASH_SIZE) == 0;
 }
 
 /* --- certificates --- */
@@ -150,58 +164,15 @@ static int add_anchors(struct trust *trust, const struct registry *registry, str
     return 0;
 }
 
-static void add_crl_file(struct trust *trust, const char *path)
-{
-    struct buffer file = {0};
-    struct error e = {0};
-    if (file_read(path, CRL_MOST, &file, &e) < 0 || trust_add_crl(trust, buffer_bytes(&file), &e) < 0)
-        log_error("crl_unusable", "file=%s reason=%s", path, e.text);
-    buffer_free(&file);
-}
-
-static int is_file(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static int add_crl_folder(struct trust *trust, const char *folder, struct error *e)
-{
-    struct dirent **entries;
-    int count = scandir(folder, &entries, is_file, alphasort);
-    if (count < 0)
-        return error_set(e, ERROR_IO, "the folder of CRLs, %s, cannot be read: %s", folder, strerror(errno));
-    if (count > CRLS_MOST)
-        log_error("crl_too_many", "folder=%s most=%d", folder, CRLS_MOST);
-    for (int i = 0; i < count; i++) {
-        struct buffer path = {0};
-        buffer_printf(&path, "%s/%s", folder, entries[i]->d_name);
-        buffer_append(&path, "", 1);
-        if (i < CRLS_MOST)
-            add_crl_file(trust, (const char *)path.data);
-        buffer_free(&path);
-        free(entries[i]);
-    }
-    free(entries);
-    return 0;
-}
-
 static struct trust *load_trust(const struct config *config, const struct registry *registry,
-                                const struct snapshot *previous, struct error *e)
+                                const struct snapshot *previous, struct truststore *store,
+                                struct buffer *problems, struct error *e)
 {
     struct trust *trust = trust_new();
     trust_set_crl_grace(trust, config->limits.crl_grace_s * MICROSECONDS);
-    if (add_anchors(trust, registry, e) < 0)
-        goto failed;
-    /* What was in force stays where no newer one comes: of one issuer's the highest number wins. */
-    for (size_t i = 0; previous != NULL && i < previous->crl_count; i++)
-        if (trust_add_crl(trust, trust_crl_der(previous->trust, i), e) < 0)
-            log_warn("crl_dropped", "reason=%s", e != NULL ? e->text : "");
-    if (config->crls != NULL && add_crl_folder(trust, config->crls, e) < 0)
-        goto failed;
-    for (unsigned i = 0; i < config->crl_files_count; i++)
-        add_crl_file(trust, config->crl_files[i]);
-    return trust;
-failed:
+    if (add_anchors(trust, registry, e) == 0 &&
+        crls_gather(config, store, previous == NULL ? NULL : previous->trust, trust, problems, e) == 0)
+        return trust;
     trust_free(trust);
     return NULL;
 }
@@ -218,9 +189,9 @@ static int store_objects(const struct snapshot *snapshot, struct truststore *sto
 }
 
 struct snapshot *snapshot_load(const struct config *config, const struct snapshot *previous,
-                               struct truststore *store, struct error *e)
+                               struct truststore *store, struct buffer *problems, struct error *e)
 {
-    struct registry *registry = load_registry(config, previous, e);
+    struct registry *registry = load_registry(config, previous, problems, e);
     if (registry == NULL)
         return NULL;
     if (strcmp(registry_instance(registry), config->instance) != 0) {
@@ -229,7 +200,7 @@ struct snapshot *snapshot_load(const struct config *config, const struct snapsho
         registry_free(registry);
         return NULL;
     }
-    struct trust *trust = load_trust(config, registry, previous, e);
+    struct trust *trust = load_trust(config, registry, previous, store, problems, e);
     if (trust == NULL) {
         registry_free(registry);
         return NULL;

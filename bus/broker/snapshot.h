@@ -9,22 +9,28 @@
 #include "crypto/trust.h"
 #include "registry/registry.h"
 
+struct chains;
 struct error;
 struct truststore;
 
 struct snapshot;
 /*
  * Reads registry and CRLs, demands that they follow on what `previous` holds (NULL at start: on the registry
- * accepted last, kept in the state folder), and puts every object into the trust store. A CRL that cannot be
- * used is logged and left out; one that was in force stays until a newer one comes. NULL with e set: then
- * previous stays in force.
+ * and CRLs accepted last, kept in the state folder), and puts every object into the trust store. What cannot
+ * be used is left out, with a line in *problems that says what and why: the last good one stays until a newer
+ * one comes. NULL with e set when there is nothing good to go on with.
  */
 struct snapshot *snapshot_load(const struct config *config, const struct snapshot *previous,
-                               struct truststore *store, struct error *e);
+                               struct truststore *store, struct buffer *problems, struct error *e);
 /* For tests: takes registry and trust over. */
 struct snapshot *snapshot_new(struct registry *registry, struct trust *trust);
-/* Keeps the registry as the one accepted last: an older one is refused from now on, also after a restart. */
-int snapshot_accept(const struct config *config, const struct snapshot *snapshot, struct error *e);
+/* Keeps registry and CRLs as those accepted last: older ones are refused from now on, also after a restart.
+ * 0; 1: some CRLs are not proven yet (crls.h), so it is worth doing again when chains (may be NULL) have
+ * come. */
+int snapshot_accept(const struct config *config, const struct snapshot *snapshot, struct chains *chains,
+                    struct error *e);
+/* The same registry and the same CRLs? */
+bool snapshot_same(const struct snapshot *a, const struct snapshot *b);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_free(struct snapshot *snapshot); /* drops one reference; NULL is harmless */
 

@@ -33,6 +33,21 @@ void status_entry(struct status *status, unsigned type, unsigned reason)
     }
 }
 
+void status_set_sessions(struct status *status, struct buffer *members)
+{
+    pthread_mutex_lock(&status->lock);
+    struct buffer before = status->sessions;
+    status->sessions = *members;
+    pthread_mutex_unlock(&status->lock);
+    *members = (struct buffer){0};
+    buffer_free(&before);
+}
+
+void status_clear(struct status *status)
+{
+    buffer_free(&status->sessions);
+}
+
 void status_fill(void *arg, struct audit_status *out)
 {
     struct status *s = arg;
@@ -51,4 +66,7 @@ void status_fill(void *arg, struct audit_status *out)
     int64_t days = atomic_load(&s->disk_days);
     out->disk_days_left = days < 0 ? -1.0 : (double)days / 1e3;
     out->trouble = atomic_load(&s->trouble);
+    pthread_mutex_lock(&s->lock);
+    buffer_append_bytes(&out->sessions, buffer_bytes(&s->sessions));
+    pthread_mutex_unlock(&s->lock);
 }

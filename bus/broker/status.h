@@ -3,6 +3,7 @@
 /* What the bus says of itself, counted by whoever knows it and read by the audit socket. Any thread. */
 #include "broker/audit.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 /* Above this share of the ledger's map nothing new is accepted; what ends an exchange still has room. */
@@ -17,9 +18,14 @@ struct status {
     atomic_int_fast64_t disk_days;  /* thousandths; -1: not known */
     atomic_uint_fast64_t pipeline_messages, pipeline_bytes;
     _Atomic(const char *) trouble;
+    pthread_mutex_t lock; /* over the next one; all zeroes is its fresh state */
+    struct buffer sessions;
 };
 /* audit_status_source.fill; arg is a struct status. */
 void status_fill(void *arg, struct audit_status *out);
+/* The members that have a session, a line for each session. Takes what is in the buffer. */
+void status_set_sessions(struct status *status, struct buffer *members);
+void status_clear(struct status *status);
 void status_count(atomic_uint_fast64_t *counter);
 void status_entry(struct status *status, unsigned type,
                   unsigned reason); /* one entry was written (enum entry_type) */

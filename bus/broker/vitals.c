@@ -14,6 +14,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -63,6 +64,24 @@ static void look_at_disk(struct vitals *v)
     alarm_set(ALARM_DISK_DAYS, known && days < DAYS_FEW, NULL);
 }
 
+/* The one that is longest past its time stands for all. */
+static void look_at_crls(const struct snapshot *snapshot)
+{
+    struct trust_crl_info info, old = {.next_update = UINT64_MAX};
+    char when[28] = "", detail[sizeof(info.name) + sizeof(info.number) + 64];
+    size_t count = snapshot_crl_count(snapshot);
+    for (size_t i = 0; i < count; i++) {
+        trust_crl_info(snapshot_trust(snapshot), i, &info);
+        if (info.next_update < old.next_update)
+            old = info;
+    }
+    if (count > 0)
+        clock_format(old.next_update, when);
+    snprintf(detail, sizeof(detail), "%s, number %s, next update %s", old.name, old.number, when);
+    alarm_set(ALARM_CRL_OLD, count > 0 && clock_wall() > old.next_update, detail);
+    alarm_set(ALARM_NO_CRL, count == 0, NULL);
+}
+
 static void look_at_registry(struct vitals *v)
 {
     struct snapshot *snapshot = snapshot_box_get(v->options.box);
@@ -70,7 +89,7 @@ static void look_at_registry(struct vitals *v)
     metric_set(METRIC_REGISTRY_VERSION, (int64_t)registry_version(registry));
     metric_set(METRIC_REGISTRY_VALID_UNTIL, (int64_t)registry_valid_until(registry));
     alarm_set(ALARM_REGISTRY_OLD, clock_wall() > registry_valid_until(registry), NULL);
-    alarm_set(ALARM_NO_CRL, snapshot_crl_count(snapshot) == 0, NULL);
+    look_at_crls(snapshot);
     snapshot_free(snapshot);
 }
 

@@ -275,11 +275,12 @@ static enum refusal end_as_refusal(const struct entry *entry)
 {
     switch (entry->type) {
     case ENTRY_REFUSED:
+    case ENTRY_INTERRUPTED:
         return (enum refusal)entry->reason;
     case ENTRY_TIMED_OUT:
         return REFUSAL_PROVIDER_TIMEOUT;
     default:
-        /* INTERRUPTED; or an admitted response whose body is gone, unless dispatch still holds it. */
+        /* An admitted response whose body is gone, unless dispatch still holds it. */
         return REFUSAL_INTERRUPTED;
     }
 }
@@ -384,8 +385,6 @@ static void finish_job(struct writer *w, struct job *job, const struct ledger_re
         }
         break;
     case JOB_CHANGE:
-        note_registry(w, job->snapshot);
-        break;
     case JOB_CLOSE:
     case JOB_FETCH:
         break;

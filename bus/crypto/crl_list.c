@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 
 #define CRLS_MOST      ((size_t)256)
@@ -146,8 +147,10 @@ int crl_list_add(struct crl_list *list, struct bytes pem_or_der, struct error *e
         if (!same_issuer(list->items[i].crl, fresh.crl))
             continue;
         if (ASN1_INTEGER_cmp(list->items[i].number, fresh.number) >= 0) {
+            bool same = memcmp(list->items[i].hash, fresh.hash, HASH_SIZE) == 0;
+
             crl_clear(&fresh);
-            return 0;
+            return same ? 0 : 1;
         }
         crl_remove(list, i);
         break;
@@ -167,4 +170,47 @@ fail:
 const struct crl *crl_list_at(const struct crl_list *list, size_t i)
 {
     return i < list->count ? &list->items[i] : NULL;
+}
+
+bool crl_is_of(const struct crl *crl, X509 *issuer)
+{
+    bool good = X509_NAME_cmp(X509_CRL_get_issuer(crl->crl), X509_get_subject_name(issuer)) == 0 &&
+                X509_CRL_verify(crl->crl, X509_get0_pubkey(issuer)) == 1;
+
+    ERR_clear_error();
+    return good;
+}
+
+static void issuer_name(X509_CRL *crl, char *out, size_t room)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text;
+    long len;
+
+    BUG_ON(bio == NULL);
+    X509_NAME_print_ex(bio, X509_CRL_get_issuer(crl), 0, XN_FLAG_RFC2253);
+    len = BIO_get_mem_data(bio, &text);
+    snprintf(out, room, "%.*s", len > 0 ? (int)len : 0, len > 0 ? text : "");
+    BIO_free(bio);
+}
+
+void crl_describe(const struct crl *crl, uint8_t issuer[HASH_SIZE], char *name, size_t name_room,
+                  char *number, size_t number_room)
+{
+    AUTHORITY_KEYID *key = X509_CRL_get_ext_d2i(crl->crl, NID_authority_key_identifier, NULL, NULL);
+    const unsigned char *der = NULL;
+    size_t der_len = 0;
+    struct bytes parts[2] = {{0}};
+    char *decimal = i2s_ASN1_INTEGER(NULL, crl->number);
+
+    BUG_ON(X509_NAME_get0_der(X509_CRL_get_issuer(crl->crl), &der, &der_len) != 1);
+    parts[0] = bytes_make(der, der_len);
+    if (key != NULL && key->keyid != NULL)
+        parts[1] = bytes_make(ASN1_STRING_get0_data(key->keyid), (size_t)ASN1_STRING_length(key->keyid));
+    sha256_parts(parts, 2, issuer);
+    issuer_name(crl->crl, name, name_room);
+    snprintf(number, number_room, "%s", decimal != NULL ? decimal : "?");
+    OPENSSL_free(decimal);
+    AUTHORITY_KEYID_free(key);
+    ERR_clear_error();
 }

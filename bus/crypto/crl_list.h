@@ -21,4 +21,10 @@ int crl_list_add(struct crl_list *list, struct bytes pem_or_der, struct error *e
 /* By SHA-256 of the DER, rising; NULL past the end. */
 const struct crl *crl_list_at(const struct crl_list *list, size_t i);
 
+/* Has this CA signed it? */
+bool crl_is_of(const struct crl *crl, X509 *issuer);
+/* Hash of the issuer's name and key id, its name for people (cut to fit), the number in decimal. */
+void crl_describe(const struct crl *crl, uint8_t issuer[HASH_SIZE], char *name, size_t name_room,
+                  char *number, size_t number_room);
+
 #endif

@@ -127,11 +127,6 @@ struct bytes trust_crl_der(const struct trust *trust, size_t i)
     return buffer_bytes(&crl->der);
 }
 
-uint64_t trust_judged(const struct trust *trust)
-{
-    return atomic_load(&trust->judged);
-}
-
 /* Microseconds; false for a time before 1970 or one that cannot be read. */
 static bool time_of(const ASN1_TIME *time, uint64_t *out)
 {
@@ -145,6 +140,36 @@ static bool time_of(const ASN1_TIME *time, uint64_t *out)
         return false;
     *out = (uint64_t)seconds * MICROSECONDS;
     return true;
+}
+
+void trust_crl_info(const struct trust *trust, size_t i, struct trust_crl_info *out)
+{
+    const struct crl *crl = crl_list_at(trust->crls, i);
+
+    BUG_ON(crl == NULL);
+    memset(out, 0, sizeof(*out));
+    crl_describe(crl, out->issuer, out->name, sizeof(out->name), out->number, sizeof(out->number));
+    /* A list without a time that can be read is refused when it is added. */
+    time_of(X509_CRL_get0_nextUpdate(crl->crl), &out->next_update);
+}
+
+bool trust_crl_signed(const struct trust *trust, size_t i, const struct chain *chain)
+{
+    const struct crl *crl = crl_list_at(trust->crls, i);
+
+    BUG_ON(crl == NULL);
+    for (size_t n = 0; n < trust->anchor_count; n++)
+        if (crl_is_of(crl, trust->anchors[n].certificate))
+            return true;
+    for (size_t n = 1; chain != NULL && n < chain_count(chain); n++)
+        if (crl_is_of(crl, chain_certificate(chain, n)))
+            return true;
+    return false;
+}
+
+uint64_t trust_judged(const struct trust *trust)
+{
+    return atomic_load(&trust->judged);
 }
 
 /* One judgement, while it goes on. */
@@ -218,14 +243,11 @@ static void gather_crls(struct judgement *j, X509 *issuer)
     for (size_t i = 0; (listed = crl_list_at(j->trust->crls, i)) != NULL; i++) {
         X509_CRL *crl = listed->crl;
 
-        if (j->used_count == ISSUERS_MOST ||
-            X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer)) != 0 ||
-            X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1)
+        if (j->used_count == ISSUERS_MOST || !crl_is_of(listed, issuer))
             continue;
         j->used[j->used_count] = crl;
         j->issuer[j->used_count++] = issuer;
     }
-    ERR_clear_error();
 }
 
 /* Our extended key usage or none; digitalSignature; and no CA, whose key has another trade. */

@@ -28,7 +28,8 @@ void trust_free(struct trust *trust); /* drops one reference; NULL is harmless *
 int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_der, struct error *e);
 /* Among CRLs of one issuer (name and key) the highest crlNumber wins and the others are dropped. One without
  * crlNumber or nextUpdate, a delta or a partial one is ERROR_CRYPTO. Its signature is checked when a chain
- * leads to its issuer: one that nobody in a chain has signed counts for nothing. */
+ * leads to its issuer: one that nobody in a chain has signed counts for nothing. 0; 1: left out, because
+ * another one of that issuer with its number or a higher one is there; -1 with e set. */
 int trust_add_crl(struct trust *trust, struct bytes pem_or_der, struct error *e);
 void trust_set_crl_grace(struct trust *trust,
                          uint64_t microseconds); /* how long past nextUpdate a CRL still serves */
@@ -59,5 +60,16 @@ uint64_t trust_judged(const struct trust *trust);
 size_t trust_crl_hashes(const struct trust *trust, uint8_t (*out)[HASH_SIZE], size_t room);
 /* DER of CRL i; owned by the set. */
 struct bytes trust_crl_der(const struct trust *trust, size_t i);
+
+struct trust_crl_info {
+    uint8_t issuer[HASH_SIZE]; /* of its name and key: whose list it is */
+    char name[256];            /* of the issuer, for people */
+    char number[64];           /* decimal */
+    uint64_t next_update;
+};
+void trust_crl_info(const struct trust *trust, size_t i, struct trust_crl_info *out);
+/* Is CRL i signed by an anchor of the set, or by a CA certificate of a chain (NULL: none is at hand)? That
+ * the chain leads to an anchor is the caller's knowledge. */
+bool trust_crl_signed(const struct trust *trust, size_t i, const struct chain *chain);
 
 #endif

@@ -134,10 +134,22 @@ static const struct registry_grant *choose(const struct registry_grant *const *g
     return NULL;
 }
 
+/* What the authority has stopped altogether comes before what it has granted. */
+static bool suspended(const struct registry *registry, struct decision *out)
+{
+    const struct registry_member *consumer = out->consumer->member,
+                                 *provider = out->service->subsystem->member;
+    if (!consumer->suspended && !provider->suspended)
+        return false;
+    refuse(out, REFUSAL_MEMBER_SUSPENDED, "Version %llu of the registry suspends the member %s.",
+           (unsigned long long)registry_version(registry), consumer->suspended ? consumer->id : provider->id);
+    return true;
+}
+
 void decide(const struct registry *registry, const struct question *q, struct decision *out)
 {
     memset(out, 0, sizeof *out);
-    if (!find(registry, q, out))
+    if (!find(registry, q, out) || suspended(registry, out))
         return;
     char when[28];
     uint64_t limit = registry_hard_limit(registry);

@@ -175,6 +175,24 @@ const struct registry_member *registry_member(const struct registry *r, struct b
     return i < r->member_count ? r->members_by_id[i] : NULL;
 }
 
+static enum refusal standing_of(const struct registry_member *member)
+{
+    if (member == NULL)
+        return REFUSAL_UNKNOWN_MEMBER;
+    return member->suspended ? REFUSAL_MEMBER_SUSPENDED : REFUSAL_NONE;
+}
+
+enum refusal registry_standing(const struct registry *r, struct bytes id)
+{
+    return standing_of(registry_member(r, id));
+}
+
+enum refusal registry_link_standing(const struct registry *r, const uint8_t key[32], const char *member)
+{
+    const struct registry_member *owner = registry_member_by_link_key(r, key);
+    return owner == NULL || strcmp(owner->id, member) != 0 ? REFUSAL_UNKNOWN_MEMBER : standing_of(owner);
+}
+
 const struct registry_subsystem *registry_subsystem(const struct registry *r, struct bytes id)
 {
     id.len = identifier_prefix(id, 4);

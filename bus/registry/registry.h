@@ -8,6 +8,7 @@
  * has the document's form.
  */
 #include "base/bytes.h"
+#include "base/refusal.h"
 #include "base/yamlfile.h"
 #include "registry/subject.h"
 
@@ -38,6 +39,7 @@ struct registry_member {
     const struct registry_sealing_key *sealing_keys;
     size_t sealing_key_count;
     const char *witness_key; /* vkey; NULL: none */
+    bool suspended;          /* it neither asks nor answers, and its link keys open no session */
 };
 struct registry_subsystem {
     const char *id;   /* TN/GOV/MI/civil */
@@ -161,6 +163,12 @@ const struct registry_sealing_key *registry_sealing_key(const struct registry_me
 const struct registry_grant *const *registry_grants_of(const struct registry *r,
                                                        const struct registry_subsystem *consumer,
                                                        const struct registry_service *service, size_t *count);
+
+/* Whether the member of an identifier may take part at all: REFUSAL_NONE, UNKNOWN_MEMBER, MEMBER_SUSPENDED.
+ */
+enum refusal registry_standing(const struct registry *r, struct bytes id);
+/* Likewise, of whoever a link key is for: it must be that member. */
+enum refusal registry_link_standing(const struct registry *r, const uint8_t key[32], const char *member);
 
 /* By position, for tools and metadata services; NULL past the end. */
 const struct registry_member *registry_member_at(const struct registry *r, size_t i);

@@ -298,6 +298,7 @@ static void load_member(struct registry *r, struct registry_path *at, const stru
     out->certificate_subject = form->certificate_subject;
     expect(at, "certificate_subject", value_subject_name(form->certificate_subject));
     load_member_keys(r, at, form, out);
+    out->suspended = form->suspended;
 }
 
 static void load_subsystem(struct registry *r, struct registry_path *at, const struct form_subsystem *form,

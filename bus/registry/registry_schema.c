@@ -102,6 +102,7 @@ static const cyaml_schema_field_t member_fields[] = {
     CYAML_FIELD_SEQUENCE("link_keys", LIST, struct form_member, link_keys, &text_entry, 1, 64),
     CYAML_FIELD_SEQUENCE("sealing_keys", LIST, struct form_member, sealing_keys, &dated_key_entry, 1, 64),
     CYAML_FIELD_STRING_PTR("witness_key", PERHAPS, struct form_member, witness_key, 1, TEXT_MOST),
+    CYAML_FIELD_BOOL("suspended", CYAML_FLAG_OPTIONAL, struct form_member, suspended),
     CYAML_FIELD_SEQUENCE("subsystems", PERHAPS, struct form_member, subsystems, &subsystem_entry, 0, 1000),
     CYAML_FIELD_END,
 };

@@ -58,6 +58,7 @@ struct form_member {
     struct form_dated_key *sealing_keys;
     unsigned sealing_keys_count;
     char *witness_key;
+    bool suspended;
     struct form_subsystem *subsystems;
     unsigned subsystems_count;
 };

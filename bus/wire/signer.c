@@ -18,5 +18,7 @@ enum refusal signer_check(const struct signer_rules *rules, const struct header 
     if (refusal != REFUSAL_NONE)
         return refusal;
     *crl_stale = key.crl_stale;
-    return envelope_verify(block, header->instance, leaf, key.key, key.algorithm);
+    refusal = envelope_verify(block, header->instance, leaf, key.key, key.algorithm);
+    /* Last, so that it is proven whom the refusal is about. */
+    return refusal == REFUSAL_NONE && member->suspended ? REFUSAL_MEMBER_SUSPENDED : refusal;
 }

@@ -16,8 +16,9 @@ struct signer_rules {
 const struct registry_member *signer_due(const struct signer_rules *rules, const struct header *header);
 /*
  * Is the chain one of the member that must have signed, good now, and the signature over this leaf made by
- * its key? The caller has found the chain by block->certificate. REFUSAL_NONE, UNKNOWN_MEMBER, CERTIFICATE_*,
- * REVOCATION_UNKNOWN, BAD_SIGNATURE. *crl_stale: good, but the CRL is past its date (an alarm).
+ * its key, and is the member not suspended? The caller has found the chain by block->certificate.
+ * REFUSAL_NONE, UNKNOWN_MEMBER, CERTIFICATE_*, REVOCATION_UNKNOWN, BAD_SIGNATURE, MEMBER_SUSPENDED.
+ * *crl_stale: good, but the CRL is past its date (an alarm).
  */
 enum refusal signer_check(const struct signer_rules *rules, const struct header *header,
                           const struct signature_block *block, const uint8_t leaf[HASH_SIZE],

@@ -71,7 +71,7 @@ static void change(struct review *review, struct registry *registry, uint64_t ti
             finding(findings, "entry %" PRIu64 ": trust anchor %s of its registry cannot be used: %s", index,
                     name, e.text);
     for (size_t i = 0; i < review->crl_count; i++)
-        if (trust_add_crl(trust, buffer_bytes(&review->crls[i]), &e) != 0 && i == review->crl_count - 1)
+        if (trust_add_crl(trust, buffer_bytes(&review->crls[i]), &e) < 0 && i == review->crl_count - 1)
             finding(findings, "entry %" PRIu64 ": a revocation list in force cannot be used: %s", index,
                     e.text);
     trust_set_crl_grace(trust, CRL_GRACE);

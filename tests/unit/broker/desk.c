@@ -127,6 +127,7 @@ void desk_close(struct desk *d)
     pipeline_free(d->io.pipeline);
     chains_free(d->chains);
     snapshot_free(d->io.snapshot);
+    status_clear(&d->status);
     vault_close(d->vault);
     ledger_close(d->ledger);
     truststore_close(d->truststore);

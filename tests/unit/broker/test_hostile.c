@@ -1,4 +1,5 @@
 /* Members that try to bring the bus down, or to make others pay. */
+#include "broker/change.h"
 #include "desk.h"
 
 #include "base/clock.h"
@@ -209,7 +210,7 @@ static void a_message_behind_a_revocation_is_judged_by_it(void **state)
     struct desk *d = desk_linked();
     struct letter q;
     struct snapshot *next = snapshot_that_revokes(d, MEN);
-    pipeline_pass(pipeline_writer(d->io.pipeline), job_new(JOB_CHANGE, next, d->io.now));
+    pipeline_pass(pipeline_writer(d->io.pipeline), change_new(next, d->chains, d->io.now));
     snapshot_free(next);
     /* It is written, and the door does not know of it yet. */
     struct pollfd written = {queue_event_fd(pipeline_results(d->io.pipeline)), POLLIN, 0};

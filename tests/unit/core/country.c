@@ -155,6 +155,7 @@ static void put_base64(struct buffer *out, const uint8_t key[32])
 }
 
 const char *country_subject_type = "IUC", *country_sealed_until = "2099-01-01", *country_description;
+int country_suspended = MEMBERS;
 
 static void put_member(struct buffer *out, int m)
 {
@@ -168,9 +169,11 @@ static void put_member(struct buffer *out, int m)
         country_member[m], country_member[m], hex);
     put_base64(out, the.sealing[m].public_key);
     buffer_printf(out,
-                  "\", not_before: 2020-01-01, not_after: %s}\n    subsystems:\n      - code: %s\n"
+                  "\", not_before: 2020-01-01, not_after: %s}\n%s    subsystems:\n      - code: %s\n"
                   "        name: {ar: a, fr: f, en: e}\n",
-                  m == MEN ? country_sealed_until : "2099-01-01", strrchr(country_subsystem[m], '/') + 1);
+                  m == MEN ? country_sealed_until : "2099-01-01",
+                  m == country_suspended ? "    suspended: true\n" : "",
+                  strrchr(country_subsystem[m], '/') + 1);
     if (m == MI)
         buffer_append_string(
             out,

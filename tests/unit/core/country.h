@@ -45,6 +45,8 @@ extern const char *country_subject_type;
 extern const char *country_description;
 /* Likewise, until when MEN's sealing key may be used: "2099-01-01" at first. */
 extern const char *country_sealed_until;
+/* Likewise, which member is suspended in them; MEMBERS: none. */
+extern int country_suspended;
 /* A CRL of that number that revokes a member's certificate (MEMBERS: nobody's). */
 void country_crl(long number, int revoked, struct buffer *out);
 /* A fresh folder below the country's. */

@@ -96,7 +96,11 @@ static void the_highest_crl_number_wins_in_either_order(void **state)
         struct pki_crl newer = {.number = 10, .revoked = leaf};
         struct trust *trust = trust_with(order == 0 ? older : newer);
 
-        add_crl(trust, &issuing, order == 0 ? newer : older);
+        struct buffer second = {0};
+
+        pki_crl(&issuing, order == 0 ? &newer : &older, &second);
+        assert_int_equal(trust_add_crl(trust, buffer_bytes(&second), NULL), order);
+        buffer_free(&second);
         assert_int_equal(trust_crl_hashes(trust, NULL, 0), 3);
         assert_int_equal(judge_at(trust, chain_of(leaf, issuing.certificate, NULL), NOW),
                          REFUSAL_CERTIFICATE_REVOKED);
@@ -198,6 +202,45 @@ static void crl_hashes_name_the_crls_in_a_stable_order(void **state)
         buffer_free(&ders[i]);
 }
 
+/* What is remembered of a list must be its issuer's word. */
+static void a_crl_is_proven_by_an_anchor_or_by_a_ca_of_a_chain(void **state)
+{
+    struct trust *trust = trust_new();
+    struct chain *chain = good_chain();
+    struct trust_crl_info first, info;
+    struct buffer der = {0};
+
+    (void)state;
+    add_anchor(trust, "root", &root);
+    add_crl(trust, &issuing, (struct pki_crl){.number = 41});
+    assert_false(trust_crl_signed(trust, 0, NULL));
+    assert_true(trust_crl_signed(trust, 0, chain));
+    trust_crl_info(trust, 0, &first);
+    assert_string_equal(first.number, "41");
+    assert_true(first.next_update > 0);
+    assert_true(first.name[0] != 0);
+    trust_free(trust);
+
+    trust = trust_new();
+    add_anchor(trust, "root", &root);
+    add_crl(trust, &root, (struct pki_crl){.number = 42});
+    assert_true(trust_crl_signed(trust, 0, NULL));
+    trust_crl_info(trust, 0, &info);
+    assert_memory_not_equal(info.issuer, first.issuer, HASH_SIZE);
+    trust_free(trust);
+
+    /* The issuer's name and another's key. */
+    trust = trust_new();
+    add_anchor(trust, "root", &root);
+    struct pki_ca impostor = {issuing.certificate, foreign.key};
+    pki_crl(&impostor, &(struct pki_crl){.number = 43}, &der);
+    assert_int_equal(trust_add_crl(trust, buffer_bytes(&der), NULL), 0);
+    assert_false(trust_crl_signed(trust, 0, chain));
+    buffer_free(&der);
+    chain_free(chain);
+    trust_free(trust);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_crl_serves_stale_within_the_grace_and_not_beyond),
         cmocka_unit_test(a_crl_of_the_future_is_not_believed_yet),
         cmocka_unit_test(a_crl_that_cannot_be_ordered_or_is_partial_is_refused),
+        cmocka_unit_test(a_crl_is_proven_by_an_anchor_or_by_a_ca_of_a_chain),
         cmocka_unit_test(crl_hashes_name_the_crls_in_a_stable_order),
     };
 

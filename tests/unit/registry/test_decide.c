@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -166,6 +167,34 @@ static void refusals_come_in_their_order(void **state)
                      REFUSAL_WRONG_LEGAL_BASIS);
 }
 
+/* Whatever is granted, on either side, and said before anything about grants. */
+static void a_suspended_member_neither_asks_nor_is_asked(void **state)
+{
+    (void)state;
+    struct registry *whole = registry;
+    const char *const members[] = {"TN/GOV/MI", "TN/GOV/MEN"};
+    for (size_t i = 0; i < 2; i++) {
+        struct buffer text = {0};
+        char from[64], to[96];
+        sample_document(&text);
+        snprintf(from, sizeof(from), "  - id: %s\n", members[i]);
+        snprintf(to, sizeof(to), "  - id: %s\n    suspended: true\n", members[i]);
+        sample_replace(&text, from, to);
+        registry = sample_load(&text);
+        assert_int_equal(ask(CONSUMER, PERSON, "guardian", "enrolment", NULL, "2026-11-22"),
+                         REFUSAL_MEMBER_SUSPENDED);
+        assert_non_null(strstr(decision.words, members[i]));
+        assert_int_equal(ask(CONSUMER, PERSON, "attest", "x", "x", "2030-01-01"), REFUSAL_MEMBER_SUSPENDED);
+        assert_int_equal(ask(CONSUMER, PERSON, "x", "x", "x", "2030-01-01"), REFUSAL_UNKNOWN_OPERATION);
+        assert_int_equal(registry_standing(registry, bytes_of_string(members[i])), REFUSAL_MEMBER_SUSPENDED);
+        assert_int_equal(registry_standing(registry, bytes_of_string(members[1 - i])), REFUSAL_NONE);
+        registry_free(registry);
+        buffer_free(&text);
+    }
+    registry = whole;
+    assert_int_equal(registry_standing(registry, bytes_of_string("TN/GOV/XX")), REFUSAL_UNKNOWN_MEMBER);
+}
+
 static void nothing_that_was_asked_is_repeated_in_the_words(void **state)
 {
     (void)state;
@@ -194,6 +223,7 @@ int main(void)
         cmocka_unit_test(the_legal_basis_is_the_purposes),
         cmocka_unit_test(past_valid_until_it_serves_and_past_the_hard_limit_it_does_not),
         cmocka_unit_test(refusals_come_in_their_order),
+        cmocka_unit_test(a_suspended_member_neither_asks_nor_is_asked),
         cmocka_unit_test(nothing_that_was_asked_is_repeated_in_the_words),
     };
     return cmocka_run_group_tests(tests, load, unload);

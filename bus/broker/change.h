@@ -1,0 +1,22 @@
+#ifndef WASL_BROKER_CHANGE_H
+#define WASL_BROKER_CHANGE_H
+/*
+ * What a new registry or CRL does to what is under way. The keeper makes the job, with everything that takes
+ * its time done; the writer records it; here it takes effect. From then on:
+ *   - a link key that no longer names its member, or names a suspended one, has no session (BYE says why);
+ *   - nothing is delivered to a session whose certificate is revoked;
+ *   - open exchanges of either are ended, INTERRUPTED with that reason;
+ *   - what is still inside is judged by the new one (writer).
+ */
+#include "broker/chains.h"
+#include "broker/io.h"
+
+/* Any thread but a loop's: judges every chain presented so far. */
+struct job *change_new(struct snapshot *snapshot, struct chains *chains, uint64_t now);
+/* Why nothing may be exchanged with a peer now, REFUSAL_NONE: UNKNOWN_MEMBER, MEMBER_SUSPENDED,
+ * CERTIFICATE_REVOKED. */
+enum refusal change_standing(const struct io *io, const struct peer *peer);
+/* I/O thread: the writer has recorded it. */
+void change_apply(struct io *io, const struct job *job);
+
+#endif
