@@ -51,9 +51,12 @@ def response(body=b"", status="200 OK", fields=()):
 class Keys:
     """Two authorities and certificates of theirs, in a folder: NAME.pem and NAME.key.pem."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, make=True):
+        """make=False: those that are there already."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not make:
+            return
         self.cas = {}
         for ca in ("ca", "other-ca"):
             self.make(ca, ca)
@@ -112,13 +115,14 @@ class Provider:
 
     def __init__(self):
         self.lock, self.requests, self.connections = threading.Lock(), [], 0
-        self.listeners, self.open = [], set()
+        self.listeners, self.open, self.answers = [], set(), {}
         self.behaviours = {name[3:].replace("_", "-"): getattr(self, name) for name in dir(self) if name.startswith("do_")}
 
-    def listen(self, context=None, unix=None):
+    def listen(self, context=None, unix=None, port=0):
         """Returns the port, or the socket's path."""
         listener = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
-        listener.bind(str(unix) if unix else ("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(str(unix) if unix else ("127.0.0.1", port))
         listener.listen(128)
         self.listeners.append(listener)
         threading.Thread(target=self.accept, args=(listener, context), daemon=True).start()
@@ -129,6 +133,7 @@ class Provider:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+        self.listeners.clear()
         self.drop()
 
     def drop(self):
@@ -246,7 +251,7 @@ class Provider:
         return False
 
     def do_gzip(self, c, *_):
-        bomb = gzip.compress(b" " * (64 << 20))
+        bomb = gzip.compress(b" " * (32 << 20))
         c.sendall(response(bomb, fields=["Content-Type: application/json", "Content-Encoding: gzip"]))
 
     def do_close(self, *_):

@@ -287,7 +287,7 @@ static void an_encoded_body_comes_as_it_is(void **state)
     const struct reply *reply = ask(c, a);
     assert_int_equal(reply->refusal, REFUSAL_NONE);
     assert_string_equal(http_headers_get(&reply->headers, "content-encoding"), "gzip");
-    assert_true(reply->body.len < 200000); /* of 64 MiB */
+    assert_true(reply->body.len < 100000); /* of 32 MiB */
     asked_free(a);
     end(c);
 }
@@ -381,9 +381,10 @@ static void endless_and_announced_sizes_are_cut_off_early(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof floods / sizeof floods[0]; i++) {
         uint64_t before = clock_monotonic();
-        enum refusal refusal = refusal_of(c, "GET", floods[i], true);
-        if (refusal != REFUSAL_RESPONSE_TOO_LARGE && refusal != REFUSAL_PROVIDER_FAILED)
-            fail_msg("%s: %s", floods[i], refusal_name(refusal));
+        /* libcurl itself ends one line that is too long. */
+        enum refusal wanted =
+            strcmp(floods[i], "/flood/line") == 0 ? REFUSAL_PROVIDER_FAILED : REFUSAL_RESPONSE_TOO_LARGE;
+        assert_string_equal(refusal_name(refusal_of(c, "GET", floods[i], true)), refusal_name(wanted));
         assert_true(clock_monotonic() - before < 5 * MICROSECONDS);
     }
     /* It never sends what it announces. */

@@ -295,7 +295,7 @@ static void what_waits_is_bounded_and_refused_in_time(void **state)
     struct rest_options options = at("http", "plain");
     enum { MANY = 300 };
     struct asked *asked[MANY];
-    unsigned busy = 0, late = 0;
+    unsigned busy = 0, late = 0, at_once = 0;
 
     (void)state;
     options.connections = 1;
@@ -306,6 +306,13 @@ static void what_waits_is_bounded_and_refused_in_time(void **state)
         asked[i]->call.deadline = clock_wall() + 600 * 1000;
         asked_start(c, asked[i]);
     }
+    usleep(100 * 1000);
+    for (unsigned i = 0; i < MANY; i++) {
+        int done;
+        sem_getvalue(&asked[i]->done, &done);
+        at_once += done > 0;
+    }
+    assert_in_range(at_once, MANY - 256 - 1, MANY - 256); /* one may run already */
     for (unsigned i = 0; i < MANY; i++) {
         enum refusal refusal = asked_wait(asked[i])->refusal;
         busy += refusal == REFUSAL_PROVIDER_BUSY;
