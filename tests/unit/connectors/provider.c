@@ -39,7 +39,7 @@ void provider_start(void)
         close(in[1]);
         close(out[0]);
         close(out[1]);
-        execl("/usr/bin/python3", "python3", PROVIDER, (char *)NULL);
+        execl("/usr/bin/python3", "/usr/bin/python3", PROVIDER, (char *)NULL);
         _exit(127);
     }
     close(in[0]);

@@ -3,6 +3,7 @@
 #include "rest_call.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "connectors/rest_answer.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -404,6 +405,42 @@ static void endless_and_announced_sizes_are_cut_off_early(void **state)
     end(c);
 }
 
+/* What libcurl would not let through is judged here all the same. */
+static void a_header_is_judged_line_by_line(void **state)
+{
+    static const char *const lines[] = {"HTTP/2 200 OK\r\n",
+                                        "HTTP/1.2 200 OK\r\n",
+                                        "http/1.1 200 OK\r\n",
+                                        "HTTP/1.1  200\r\n",
+                                        "HTTP/1.1 20x OK\r\n",
+                                        "HTTP/1.1 200OK\r\n",
+                                        "HTTP/1.1 099 OK\r\n",
+                                        "\r\n",
+                                        ""};
+    struct rest_answer a;
+    struct reply reply = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        rest_answer_init(&a, &reply, 100, false);
+        assert_false(rest_answer_line(&a, bytes_of_string(lines[i])));
+        assert_int_equal(a.refusal, REFUSAL_PROVIDER_FAILED);
+        rest_answer_free(&a);
+    }
+    for (unsigned fields = REST_FIELDS_MOST; fields <= REST_FIELDS_MOST + 1; fields++) {
+        rest_answer_init(&a, &reply, 100, false);
+        assert_true(rest_answer_line(&a, bytes_of_string("HTTP/1.1 200 OK\r\n")));
+        bool good = true;
+        for (unsigned i = 0; i < fields; i++)
+            good = rest_answer_line(&a, bytes_of_string("a: b\r\n"));
+        assert_int_equal(good, fields == REST_FIELDS_MOST);
+        rest_answer_free(&a);
+    }
+    rest_answer_init(&a, &reply, 100, false);
+    assert_false(rest_answer_body(&a, bytes_of_string("x"))); /* before a header */
+    rest_answer_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +457,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_is_none_is_not_passed_on),
         cmocka_unit_test(what_is_odd_but_clear_is_taken),
         cmocka_unit_test(endless_and_announced_sizes_are_cut_off_early),
+        cmocka_unit_test(a_header_is_judged_line_by_line),
     };
     provider_start();
     int failed = cmocka_run_group_tests_name("rest: requests and answers", tests, NULL, NULL);
