@@ -198,6 +198,13 @@ static void load_limits(struct registry_path *at, const struct form_service *for
     out->timeout = milliseconds * 1000;
 }
 
+/* Every subsystem has these at its front, and no service of its own could be asked by such a name. */
+static bool is_metadata(const char *code)
+{
+    return strcmp(code, "listMethods") == 0 || strcmp(code, "allowedMethods") == 0 ||
+           strcmp(code, "getOpenAPI") == 0;
+}
+
 static void load_service(struct registry *r, struct registry_path *at, const struct form_service *form,
                          const struct registry_subsystem *subsystem, struct registry_service *out)
 {
@@ -210,6 +217,8 @@ static void load_service(struct registry *r, struct registry_path *at, const str
     if (!identifier_part_valid(bytes_of_string(form->code)) || strlen(id) > IDENTIFIER_MOST)
         registry_path_fault(
             at, "code", "letters, digits, '.', '_' and '-', at most 64, and 200 with what stands before it");
+    if (is_metadata(form->code))
+        registry_path_fault(at, "code", "is a metadata service that every subsystem has: another name");
     expect(at, "kind", load_kind(form->kind, &out->kind));
     load_names(at, &form->name, &out->names);
     out->media_type = form->media_type != NULL ? form->media_type : "application/json";

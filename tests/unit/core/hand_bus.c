@@ -397,7 +397,7 @@ static void find_object(struct hand_bus *bus, const Wasl__V1__Fetch *f, struct b
     }
 }
 
-/* In pieces of 1,000 bytes, so that what is fetched is always put together. */
+/* In pieces, so that what is fetched is always put together. */
 static void take_fetch(struct hand_bus *bus, int member, const Wasl__V1__Fetch *f)
 {
     Wasl__V1__Object m = WASL__V1__OBJECT__INIT;
@@ -414,9 +414,9 @@ static void take_fetch(struct hand_bus *bus, int member, const Wasl__V1__Fetch *
     m.hash = f->hash;
     m.offset = f->offset;
     m.total = object.len;
-    size_t left = object.len - (size_t)f->offset;
+    size_t left = object.len - (size_t)f->offset, piece = object.len > 65536 ? 65536 : 1000;
     send_message(bus, member, VERB_OBJECT, &m.base,
-                 bytes_make(object.data + f->offset, left < 1000 ? left : (size_t)1000));
+                 bytes_make(object.data + f->offset, left < piece ? left : piece));
     buffer_free(&object);
 }
 

@@ -249,6 +249,8 @@ static void faults_of_single_values_name_path_and_line(void **state)
         {"CN=TN/GOV/MEN,O=Wasl,C=TN", "/C=TN/CN=MEN", "members[1].certificate_subject", "RFC 2253", 0},
         {"kind: request\n            name: {ar: صورة", "kind: question\n            name: {ar: صورة",
          "members[0].subsystems[0].services[1].kind", "request, document or event", 0},
+        {"- code: portrait", "- code: getOpenAPI", "members[0].subsystems[0].services[1].code",
+         "every subsystem has", 2},
         {"subject: IUC", "subject: PASSPORT", "members[0].subsystems[0].services[0].subject", "IUC, CIN", 0},
         {"- /filiation", "- filiation", "members[0].subsystems[0].services[0].fields[5]", "JSON Pointer", 0},
         {"max_request: 16KiB", "max_request: 16KB", "members[0].subsystems[0].services[0].max_request",
