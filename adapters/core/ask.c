@@ -5,7 +5,9 @@
 
 struct ask *ask_new(void)
 {
-    return memory_zeroed(1, sizeof(struct ask));
+    struct ask *ask = memory_zeroed(1, sizeof(struct ask));
+    uuid_random(ask->exchange_id);
+    return ask;
 }
 
 void ask_free(struct ask *ask)

@@ -43,7 +43,7 @@ struct ask {
      * returns. */
     void (*done)(struct ask *ask, const struct answer *answer);
     void *arg;
-    /* set by the core before done: the exchange's id, for the error's detail and the log */
+    /* made by ask_new: the exchange's id, in the signed header, the ledger, the error's detail and the log */
     uint8_t exchange_id[16];
 };
 struct ask *ask_new(void);

@@ -9,6 +9,7 @@
 #include "core/common.h"
 #include "registry/decide.h"
 #include "registry/operation.h"
+#include "registry/query.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,6 +254,8 @@ static enum refusal judge(const struct registry *registry, const struct ask *ask
     const struct registry_service *service =
         identifier_parts(q.service) == 5 ? registry_service(registry, q.service) : NULL;
     if (service != NULL) {
+        if (!query_unambiguous(buffer_bytes(&ask->query)))
+            return REFUSAL_AMBIGUOUS_TARGET;
         enum refusal refusal =
             operation_match(service, buffer_bytes(&ask->method), buffer_bytes(&ask->path), &match);
         if (refusal != REFUSAL_NONE)
@@ -361,7 +364,6 @@ void asking_take(struct asking *a, struct ask *ask)
 {
     struct common *common = a->common;
     atomic_fetch_add(&common->asked, 1);
-    uuid_random(ask->exchange_id);
     enum refusal able = common_able(common);
     if (able != REFUSAL_NONE) {
         give_refusal(a, ask, able, refusal_words(able));

@@ -5,6 +5,7 @@
 #include "core/heads.h"
 #include "core/common.h"
 #include "registry/decide.h"
+#include "registry/query.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,15 +74,6 @@ static enum refusal check_subject(enum subject_type declared, const char *value,
     return REFUSAL_NONE;
 }
 
-/* It goes into a request line as it is: no byte that could end it there. */
-static bool query_plain(struct bytes query)
-{
-    for (size_t i = 0; i < query.len; i++)
-        if (query.data[i] <= 0x20 || query.data[i] == 0x7f || query.data[i] == '#')
-            return false;
-    return true;
-}
-
 /* On exactly the bytes that go on to the ministry's system. */
 static enum refusal check_opened(const struct delivery *d, struct bytes head, struct bytes content,
                                  struct request_check *out)
@@ -93,8 +85,8 @@ static enum refusal check_opened(const struct delivery *d, struct bytes head, st
         return REFUSAL_MALFORMED;
     if (content.len > out->service->most_request)
         return REFUSAL_TOO_LARGE;
-    if (!query_plain(buffer_bytes(&call->query)))
-        return REFUSAL_BAD_PARAMETER;
+    if (!query_unambiguous(buffer_bytes(&call->query)))
+        return REFUSAL_AMBIGUOUS_TARGET;
     buffer_append_bytes(&call->body, content);
     enum refusal refusal =
         operation_match(out->service, buffer_bytes(&call->method), buffer_bytes(&call->path), &call->match);

@@ -5,7 +5,9 @@
 #include "base/metrics.h"
 #include "front/fields.h"
 #include "front/head.h"
+#include "front/metadata.h"
 #include "front/status.h"
+#include "registry/registry.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +30,7 @@ struct exchange {
     uint64_t received;                           /* bytes of body */
     uint64_t counted;                            /* bytes of body that shared->body_bytes counts for us */
     bool no_room;                                /* the bound over all requests is reached */
-    bool wants_xml;
+    const char *xml_type;                        /* content type of faults as XML; NULL: they are JSON */
     enum refusal front_refusal;
     const char *front_words;
     struct MHD_Response *response;
@@ -99,12 +101,11 @@ static void respond_fault(struct exchange *x, const struct fault *fault)
     enum fault_spelling spelling = x->door->shared->spelling;
 
     fault_type(fault->refusal, spelling, type);
-    fault_body(fault, spelling, x->wants_xml, &body);
+    fault_body(fault, spelling, x->xml_type != NULL, &body);
     uuid_format(fault->id, id);
     x->response = response_of(buffer_bytes(&body));
     x->status = fault_status(type);
-    add_header(x->response, "Content-Type",
-               x->wants_xml ? "application/xml;charset=utf-8" : "application/json");
+    add_header(x->response, "Content-Type", x->xml_type != NULL ? x->xml_type : "application/json");
     add_header(x->response, "X-Road-Error", type);
     add_header(x->response, "Wasl-Refusal", refusal_name(fault->refusal));
     add_header(x->response, "Wasl-Exchange", id);
@@ -134,14 +135,36 @@ static void add_bytes_header(struct MHD_Response *response, const char *name, co
     buffer_free(&text);
 }
 
+static ssize_t no_bytes(void *arg, uint64_t position, char *out, size_t room)
+{
+    (void)arg, (void)position, (void)out, (void)room;
+    return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* The answers that have no body of their own speak of the body that there would be: how long that is, nobody
+ * has said, so that "Content-Length: 0" would be a lie. */
+static struct MHD_Response *response_of_answer(const struct exchange *x, const struct answer *answer)
+{
+    bool bodyless = answer->status == MHD_HTTP_NOT_MODIFIED ||
+                    bytes_equal_string(buffer_bytes(&x->request.method), "HEAD");
+
+    if (!bodyless || answer->body.len > 0)
+        return response_of(answer->body);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, no_bytes, NULL, NULL);
+    BUG_ON(response == NULL);
+    return response;
+}
+
 static void respond_answer(struct exchange *x, const struct ask *ask, const struct answer *answer)
 {
-    x->response = response_of(answer->body);
+    x->response = response_of_answer(x, answer);
     /* What a final status line cannot carry is the provider's fault. */
     x->status = answer->status >= 200 && answer->status <= 599 ? answer->status : 502;
     for (size_t i = 0; answer->headers != NULL && i < answer->headers->count; i++) {
         const struct http_header *h = &answer->headers->items[i];
-        if (!field_filtered(h->name) && !field_stripped_from_response(h->name))
+        if (!field_filtered(h->name) && !field_stripped_from_response(h->name) &&
+            !fields_nominated(answer->headers, h->name))
             add_header(x->response, h->name, h->value);
     }
     add_bytes_header(x->response, "x-road-id", &ask->request_id);
@@ -225,7 +248,7 @@ static void take_head(struct exchange *x, const char *method, const char *versio
     buffer_append_string(&x->request.method, method);
     head_begin(&x->head, method, x->target, x->request.target.len, version);
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, take_field, x);
-    x->wants_xml = field_accept_wants_xml(http_headers_get(&x->request.headers, "Accept"));
+    x->xml_type = fields_accepted_xml(&x->request.headers);
     const char *words = head_judge(&x->head, size != NULL ? size->header_size : 0);
     if (words != NULL) {
         refuse_head(x, REFUSAL_BAD_REQUEST, words);
@@ -302,6 +325,25 @@ static const char *count_request(struct exchange *x, const struct ask *ask)
     return NULL;
 }
 
+/* X-Road's list of members and subsystems needs no client: who may call this listener may read it. */
+static void respond_clients(struct exchange *x)
+{
+    struct registry *registry = x->door->shared->core.registry(x->door->shared->core.arg);
+    struct buffer body = {0};
+    const char *media_type = NULL, *words = NULL;
+    enum refusal refusal = metadata_clients(registry, &x->request, &body, &media_type, &words);
+
+    if (refusal != REFUSAL_NONE) {
+        respond_unrecorded(x, refusal, words);
+    } else {
+        x->response = response_of(buffer_bytes(&body));
+        x->status = MHD_HTTP_OK;
+        add_header(x->response, "Content-Type", media_type);
+    }
+    buffer_free(&body);
+    registry_free(registry);
+}
+
 /* The lock is held for reading: the core is there. True: the connection sleeps until the core (which may have
  * done so already) or this function wakes it, and x belongs to the core's thread until then. */
 static bool ask_core(struct exchange *x)
@@ -325,7 +367,7 @@ static bool ask_core(struct exchange *x)
     ask->arg = x;
     /* Suspended first: the answer may be there before core_ask returns. */
     MHD_suspend_connection(x->connection);
-    if (!shared->core.ask(shared->core.arg, ask)) {
+    if (!(metadata_asked(ask) ? metadata_ask(&shared->core, ask) : shared->core.ask(shared->core.arg, ask))) {
         ask_free(ask);
         respond_unrecorded(x, REFUSAL_TOO_MANY, NULL);
         MHD_resume_connection(x->connection);
@@ -346,6 +388,8 @@ static bool dispatch(struct exchange *x)
         respond_unrecorded(x, REFUSAL_TOO_MANY, NULL);
     else if (asks_for_status(x))
         respond_status(x);
+    else if (metadata_clients_asked(buffer_bytes(&x->request.target)))
+        respond_clients(x);
     else
         suspended = ask_core(x);
     pthread_rwlock_unlock(&shared->lock);

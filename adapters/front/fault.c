@@ -1,4 +1,5 @@
 #include "front/fault.h"
+#include "front/xml.h"
 #include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -34,27 +35,6 @@ unsigned fault_status(const char *type)
     return strncmp(type, "server", 6) == 0 || strncmp(type, "Server", 6) == 0 ? 500 : 400;
 }
 
-static void put_element(struct buffer *out, const char *name, const char *text)
-{
-    buffer_printf(out, "<%s>", name);
-    for (; *text != 0; text++) {
-        switch (*text) {
-        case '<':
-            buffer_append_string(out, "&lt;");
-            break;
-        case '>':
-            buffer_append_string(out, "&gt;");
-            break;
-        case '&':
-            buffer_append_string(out, "&amp;");
-            break;
-        default:
-            buffer_append(out, text, 1);
-        }
-    }
-    buffer_printf(out, "</%s>", name);
-}
-
 void fault_body(const struct fault *fault, enum fault_spelling spelling, bool xml, struct buffer *out)
 {
     char type[FAULT_TYPE_MOST], detail[37];
@@ -67,9 +47,9 @@ void fault_body(const struct fault *fault, enum fault_spelling spelling, bool xm
     buffer_append(&message, "", 1);
     if (xml) {
         buffer_append_string(out, "<error>");
-        put_element(out, "type", type);
-        put_element(out, "message", (const char *)message.data);
-        put_element(out, "detail", detail);
+        xml_element(out, "type", type);
+        xml_element(out, "message", (const char *)message.data);
+        xml_element(out, "detail", detail);
         buffer_append_string(out, "</error>");
     } else {
         json_t *object = json_pack("{s:s, s:s, s:s}", "type", type, "message", (const char *)message.data,

@@ -3,7 +3,7 @@
 /* What the front knows about single HTTP header fields. Names are compared without case. */
 #include "core/http.h"
 
-/* Fields of one connection or one server: they pass in neither direction. */
+/* Fields of one connection or one server: they pass in neither direction. See fields_nominated, too. */
 bool field_filtered(const char *name);
 /* Fields of a request that the front makes itself or that must not reach the other side. */
 bool field_stripped_from_request(const char *name);
@@ -13,7 +13,18 @@ bool field_stripped_from_response(const char *name);
 bool field_single(const char *name);
 /* A value without control bytes (tab aside), at most `most` bytes. */
 bool field_value_plain(const char *value, size_t most);
-/* The first entry of Accept that matches decides; quality values are ignored, as X-Road does. NULL: JSON. */
-bool field_accept_wants_xml(const char *accept);
+/* Is the name among those that a Connection field of these headers lists? Then it is of that connection, too
+ * (RFC 9110, 7.6.1). */
+bool fields_nominated(const struct http_headers *headers, const char *name);
+/* One media type, TYPE/SUBTYPE and parameters, none of them twice: what every reader takes for the same
+ * thing. */
+bool field_media_type_plain(const char *value);
+/*
+ * The content type of the XML that the client asks for, or NULL: JSON. The first entry of all Accept fields
+ * that is one of ours decides; quality values are ignored, as X-Road does.
+ */
+const char *fields_accepted_xml(const struct http_headers *headers);
+/* Does an Accept field name this media type? given: is there any Accept field at all? */
+bool fields_accept(const struct http_headers *headers, const char *media_type, bool *given);
 
 #endif

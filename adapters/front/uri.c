@@ -103,3 +103,17 @@ unsigned uri_identifier(struct bytes text, char *out)
     buffer_free(&id);
     return count;
 }
+
+unsigned uri_parts(struct bytes text)
+{
+    struct buffer id = {0};
+    struct bytes rest;
+    unsigned count = 0;
+    enum uri_status status = parts_decode(text, 0, &id, &count, &rest);
+
+    for (size_t i = 0; i < id.len; i++)
+        if (id.data[i] < 0x20 || id.data[i] == 0x7f)
+            status = URI_MALFORMED;
+    buffer_free(&id);
+    return status == URI_OK || status == URI_NO_SUCH ? count : 0;
+}

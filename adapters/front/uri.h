@@ -25,5 +25,8 @@ enum uri_status uri_parse(struct bytes target, struct uri *out);
 /* An identifier as it stands in X-Road-Client: parts joined by "/", each percent-decoded. out has room for
  * IDENTIFIER_MOST + 1. Number of parts, 0 when it is malformed or no identifier. */
 unsigned uri_identifier(struct bytes text, char *out);
+/* Parts of an identifier of the wider world, such as a represented party: each percent-decoded as UTF-8 on
+ * its own, without control characters. Their number, 0 when one is malformed. */
+unsigned uri_parts(struct bytes text);
 
 #endif

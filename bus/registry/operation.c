@@ -96,13 +96,21 @@ static bool decode(struct bytes segment, char *out, size_t room, size_t *out_len
     return text_valid(bytes_make(out, len));
 }
 
-/* What a glob has taken: any text, but a text. */
-static bool is_text(struct bytes part)
+/* A path that everybody reads alike, once it is decoded, too. raw: see decode. */
+static bool path_judgeable(struct bytes path, bool *raw)
 {
     char decoded[PATH_MOST + 1];
     size_t len;
-    bool raw;
-    return decode(part, decoded, sizeof decoded, &len, &raw) && !raw;
+    return path.data[0] == '/' && path_unambiguous(path) && decode(path, decoded, sizeof decoded, &len, raw);
+}
+
+/* What a glob has taken: any text, but all of it encoded. */
+static bool is_encoded(struct bytes part)
+{
+    for (size_t i = 0; i < part.len; i++)
+        if (part.data[i] >= 0x80)
+            return false;
+    return true;
 }
 
 /* The segment of the path that begins at *start, and *start after its '/'. */
@@ -145,7 +153,7 @@ static enum refusal take_parameter(const struct template_segment *want, struct b
     if (!decode(segment, out->value, sizeof out->value, &value_len, &raw))
         return REFUSAL_BAD_PARAMETER;
     if (want->type == SUBJECT_NONE)
-        return raw ? REFUSAL_BAD_PARAMETER : REFUSAL_NONE;
+        return raw ? REFUSAL_AMBIGUOUS_TARGET : REFUSAL_NONE;
     char canonical[32];
     enum refusal refusal = subject_check(want->type, bytes_make(out->value, value_len), canonical);
     if (refusal == REFUSAL_NONE)
@@ -162,11 +170,11 @@ static enum refusal take_parameters(const struct registry_operation *operation, 
     out->parameter_count = 0;
     while (template_next(operation->path, &at, &want)) {
         if (want.kind == TEMPLATE_REST)
-            return is_text(bytes_make(path.data + start, path.len - start)) ? REFUSAL_NONE
-                                                                            : REFUSAL_BAD_PARAMETER;
+            return is_encoded(bytes_make(path.data + start, path.len - start)) ? REFUSAL_NONE
+                                                                               : REFUSAL_AMBIGUOUS_TARGET;
         struct bytes segment = take_segment(path, &start);
-        if (want.kind == TEMPLATE_GLOB && !is_text(segment))
-            return REFUSAL_BAD_PARAMETER;
+        if (want.kind == TEMPLATE_GLOB && !is_encoded(segment))
+            return REFUSAL_AMBIGUOUS_TARGET;
         if (want.kind != TEMPLATE_PARAMETER)
             continue;
         enum refusal refusal = take_parameter(&want, segment, &out->parameters[out->parameter_count++]);
@@ -179,11 +187,12 @@ static enum refusal take_parameters(const struct registry_operation *operation, 
 enum refusal operation_match(const struct registry_service *service, struct bytes method, struct bytes path,
                              struct operation_match *out)
 {
+    bool raw;
     memset(out, 0, sizeof *out);
     if (path.len == 0)
         path = bytes_of_string("/"); /* what is forwarded then */
-    if (path.data[0] != '/' || !path_unambiguous(path))
-        return REFUSAL_BAD_PARAMETER;
+    if (!path_judgeable(path, &raw))
+        return REFUSAL_AMBIGUOUS_TARGET;
     enum refusal refusal = REFUSAL_UNKNOWN_OPERATION;
     for (size_t i = 0; i < service->operation_count; i++) {
         const struct registry_operation *operation = &service->operations[i];
@@ -209,12 +218,13 @@ enum refusal operation_match(const struct registry_service *service, struct byte
 enum refusal operation_permitted(const struct registry_grant *grant, struct bytes method, struct bytes path,
                                  const struct registry_endpoint **by)
 {
+    bool raw;
     if (by != NULL)
         *by = NULL;
     if (path.len == 0)
         path = bytes_of_string("/");
-    if (path.data[0] != '/' || !path_unambiguous(path))
-        return REFUSAL_BAD_PARAMETER;
+    if (!path_judgeable(path, &raw))
+        return REFUSAL_AMBIGUOUS_TARGET;
     if (grant->endpoint_count == 0)
         return REFUSAL_NONE;
     for (size_t i = 0; i < grant->endpoint_count; i++) {

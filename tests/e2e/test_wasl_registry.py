@@ -121,7 +121,7 @@ def test_explain_says_what_decide_says(authority, words, code, says):
     ("GET", "/persons/01234567890", 0, "endpoint:    GET /persons/0*"),
     ("GET", "/persons/01234567890?at=2026", 0, "endpoint:    GET /persons/0*"),
     ("GET", "/persons/11234567890", 1, "endpoint_not_permitted"),
-    ("GET", "/persons/%30", 1, "bad_parameter"),
+    ("GET", "/persons/%30", 1, "ambiguous_target"),
 ])
 def test_explain_says_which_endpoint_right_permits_and_takes_the_path_from_standard_input(authority, method, path, code, says):
     authority.document["grants"][0]["endpoints"] = [{"method": "GET", "path": "/persons/0*"},

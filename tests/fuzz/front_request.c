@@ -98,9 +98,10 @@ void fuzz_target(struct fuzz_input *in)
             continue;
         *colon = 0;
         http_headers_add(&request.headers, line, colon + 1);
-        (void)field_accept_wants_xml(colon + 1);
         (void)field_value_plain(colon + 1, 255);
+        (void)field_media_type_plain(colon + 1);
     }
+    (void)fields_accepted_xml(&request.headers);
     struct ask *ask = request_ask(&request, &speaker, &why, &words);
     if (ask == NULL) {
         FUZZ_CHECK(why.refusal != REFUSAL_NONE);

@@ -18,7 +18,8 @@ static void every_refusal_has_a_name_a_fault_type_words_and_a_remedy(void **stat
         assert_int_equal(refusal_by_name(refusal_name(code)), code);
         assert_int_equal(strspn(refusal_name(code), "abcdefghijklmnopqrstuvwxyz_"),
                          strlen(refusal_name(code)));
-        assert_true(strncmp(refusal_xroad_type(code), "server.", 7) == 0);
+        assert_true(strncmp(refusal_xroad_type(code), "server.", 7) == 0 ||
+                    strncmp(refusal_xroad_type(code), "client.", 7) == 0);
         assert_true(strlen(refusal_words(code)) > 10);
         assert_true(strlen(refusal_remedy(code)) > 8);
     }

@@ -405,7 +405,7 @@ static void a_query_that_no_request_line_can_carry_is_refused(void **state)
 {
     struct world_request r = plain;
     r.query = "a=b HTTP/1.1\r\nHost: x";
-    assert_int_equal(outcome(*state, &r), REFUSAL_BAD_PARAMETER);
+    assert_int_equal(outcome(*state, &r), REFUSAL_AMBIGUOUS_TARGET);
     assert_int_equal(((struct world *)*state)->system.calls, 0);
 }
 

@@ -302,7 +302,7 @@ static void a_refusal_has_its_code_its_words_and_its_exchange(void **state)
     assert_non_null(strstr(body_of(r), "\"detail\":\"abababab-abab-abab-abab-abababababab\""));
     free(r);
     r = get(dial_unix(*state), PERSON "/expired", CLIENT "Accept: text/xml\r\n");
-    assert_int_equal(lines(r, "content-type: application/xml;charset=utf-8"), 1);
+    assert_int_equal(lines(r, "content-type: text/xml;charset=utf-8"), 1);
     assert_memory_equal(body_of(r), "<error><type>server.serverproxy.access_denied</type>", 40);
     free(r);
 }

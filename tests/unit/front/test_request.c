@@ -151,7 +151,7 @@ static void a_good_request_becomes_an_ask(void **state)
     assert_null(http_headers_get(&ask->headers, "Content-Length"));
     assert_null(http_headers_get(&ask->headers, "Connection"));
     assert_null(http_headers_get(&ask->headers, "User-Agent"));
-    assert_null(http_headers_get(&ask->headers, "X-Road-Request-Id"));
+    assert_string_not_equal(http_headers_get(&ask->headers, "X-Road-Request-Id"), "forged");
     assert_null(http_headers_get(&ask->headers, "X-Road-Request-Hash"));
     assert_null(http_headers_get(&ask->headers, "traceparent"));
     assert_string_equal(http_headers_get(&ask->headers, "x-custom"), "é");
@@ -171,6 +171,24 @@ static void a_missing_request_id_is_made_and_forwarded(void **state)
     assert_int_equal(strlen(id), 3 + 36);
     assert_memory_equal(id, "TN-", 3);
     assert_true(bytes_equal_string(buffer_bytes(&ask->request_id), id));
+    end(&m);
+}
+
+static void the_exchanges_id_is_forwarded_where_x_road_puts_it(void **state)
+{
+    struct made m;
+    char id[37];
+
+    (void)state;
+    begin(&m, "GET", PERSON, ENROLMENT);
+    add(&m, "Accept", "*/*");
+    struct ask *ask = judge(&m);
+    uuid_format(ask->exchange_id, id);
+    assert_int_equal(ask->headers.count, 4);
+    assert_string_equal(ask->headers.items[1].name, "Accept");
+    assert_string_equal(ask->headers.items[2].name, "x-road-request-id");
+    assert_string_equal(ask->headers.items[2].value, id);
+    assert_string_equal(ask->headers.items[3].name, "x-road-id");
     end(&m);
 }
 
@@ -217,9 +235,9 @@ static void a_bad_subject_is_a_recorded_refusal(void **state)
 static void contradicting_and_repeated_headers_are_refused(void **state)
 {
     (void)state;
-    header_is_refused("Uxp-Purpose-Ids", "SCHOOL-AID", REFUSAL_BAD_REQUEST);
+    header_is_refused("Uxp-Purpose-Ids", "SCHOOL-AID", REFUSAL_INCONSISTENT_HEADERS);
     header_is_refused("Uxp-Purpose-Ids", "SCHOOL-ENROLMENT", REFUSAL_NONE);
-    header_is_refused("wasl-purpose", "SCHOOL-ENROLMENT", REFUSAL_BAD_REQUEST);
+    header_is_refused("wasl-purpose", "SCHOOL-ENROLMENT", REFUSAL_DUPLICATE_HEADER);
     header_is_refused("X-Road-Id", "", REFUSAL_BAD_REQUEST);
     header_is_refused("X-Road-UserId", "a\x01", REFUSAL_BAD_REQUEST);
     header_is_refused("X-Custom", "a\x7f", REFUSAL_BAD_REQUEST);
@@ -247,7 +265,7 @@ static void length_and_chunking_together_are_refused(void **state)
     begin(&m, "POST", PERSON, ENROLMENT);
     add(&m, "Content-Length", "3");
     add(&m, "Transfer-Encoding", "chunked");
-    assert_int_equal(judge(&m)->front_refusal, REFUSAL_BAD_REQUEST);
+    assert_int_equal(judge(&m)->front_refusal, REFUSAL_INCONSISTENT_HEADERS);
     end(&m);
 }
 
@@ -264,12 +282,21 @@ static void a_listener_speaks_only_for_its_subsystems(void **state)
     assert_string_equal(ask->consumer, "TN/GOV/MEN/other");
     end(&m);
 
-    static const char *const foreign[] = {"TN/GOV/MI/civil",        "TN/GOV/MENX/enrolment", "TN/GOV/MEN", "",
-                                          "TN/GOV/MEN/enrolment/x", "TN/GOV/MEN/enrolment/"};
-    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
-        begin(&m, "GET", PERSON, foreign[i]);
+    static const struct {
+        const char *client;
+        enum refusal refusal;
+    } others[] = {{"TN/GOV/MI/civil", REFUSAL_CLIENT_NOT_ALLOWED},
+                  {"TN/GOV/MENX/enrolment", REFUSAL_CLIENT_NOT_ALLOWED},
+                  {"TN/GOV/MEN", REFUSAL_INVALID_CLIENT},
+                  {"", REFUSAL_INVALID_CLIENT},
+                  {"TN/GOV/MEN/enrolment/x", REFUSAL_INVALID_CLIENT},
+                  {"TN/GOV/MEN/enrolment/", REFUSAL_INVALID_CLIENT},
+                  {"TN/GOV/MEN%2Fenrolment", REFUSAL_INVALID_CLIENT},
+                  {"TN/GOV/MEN/enrolment, TN/GOV/MEN/exams", REFUSAL_INVALID_CLIENT}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        begin(&m, "GET", PERSON, others[i].client);
         assert_null(judge(&m));
-        assert_int_equal(m.fault.refusal, REFUSAL_CLIENT_NOT_ALLOWED);
+        assert_int_equal(m.fault.refusal, others[i].refusal);
         end(&m);
     }
     begin(&m, "GET", PERSON, "TN/GOV/MEN/%65xams");
@@ -289,7 +316,7 @@ static void without_a_client_nothing_is_recorded(void **state)
     begin(&m, "GET", PERSON, ENROLMENT);
     add(&m, "x-road-client", ENROLMENT);
     assert_null(judge(&m));
-    assert_int_equal(m.fault.refusal, REFUSAL_BAD_REQUEST);
+    assert_int_equal(m.fault.refusal, REFUSAL_DUPLICATE_HEADER);
     end(&m);
     begin(&m, "GET", "/r1/TN", ENROLMENT);
     assert_null(judge(&m));
@@ -297,21 +324,101 @@ static void without_a_client_nothing_is_recorded(void **state)
     end(&m);
 }
 
-static void what_the_front_does_not_serve_is_recorded(void **state)
+static void every_verb_of_the_protocol_is_served_and_only_three_have_a_body(void **state)
+{
+    static const char *const without[] = {"DELETE", "GET", "HEAD", "OPTIONS", "TRACE"};
+    static const char *const with[] = {"PATCH", "POST", "PUT"};
+    struct made m;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++) {
+        begin(&m, without[i], PERSON, ENROLMENT);
+        assert_int_equal(judge(&m)->front_refusal, REFUSAL_NONE);
+        assert_true(bytes_equal_string(buffer_bytes(&m.ask->method), without[i]));
+        end(&m);
+        begin(&m, without[i], PERSON, ENROLMENT);
+        buffer_append_string(&m.request.body, "x");
+        assert_int_equal(judge(&m)->front_refusal, REFUSAL_UNEXPECTED_BODY);
+        end(&m);
+    }
+    for (size_t i = 0; i < sizeof with / sizeof with[0]; i++) {
+        begin(&m, with[i], PERSON, ENROLMENT);
+        buffer_append_string(&m.request.body, "x");
+        assert_int_equal(judge(&m)->front_refusal, REFUSAL_NONE);
+        assert_true(bytes_equal_string(buffer_bytes(&m.ask->body), "x"));
+        end(&m);
+    }
+}
+
+static void what_connection_lists_stays_with_the_connection(void **state)
 {
     struct made m;
 
     (void)state;
-    begin(&m, "DELETE", PERSON, ENROLMENT);
-    assert_int_equal(judge(&m)->front_refusal, REFUSAL_METHOD_NOT_SERVED);
-    end(&m);
-    begin(&m, "get", PERSON, ENROLMENT);
-    assert_int_equal(judge(&m)->front_refusal, REFUSAL_METHOD_NOT_SERVED);
-    end(&m);
     begin(&m, "GET", PERSON, ENROLMENT);
-    buffer_append_string(&m.request.body, "x");
-    assert_int_equal(judge(&m)->front_refusal, REFUSAL_BAD_REQUEST);
+    add(&m, "Connection", "close, X-Hop");
+    add(&m, "connection", "x-HOP-2 ,");
+    add(&m, "X-Hop", "1");
+    add(&m, "X-Hop-2", "1");
+    add(&m, "X-Hop-3", "1");
+    struct ask *ask = judge(&m);
+    assert_int_equal(ask->front_refusal, REFUSAL_NONE);
+    assert_null(http_headers_get(&ask->headers, "X-Hop"));
+    assert_null(http_headers_get(&ask->headers, "X-Hop-2"));
+    assert_string_equal(http_headers_get(&ask->headers, "X-Hop-3"), "1");
     end(&m);
+}
+
+static void content_that_is_not_judged_as_it_is_read_is_refused(void **state)
+{
+    static const char *const bad[] = {"json",
+                                      "",
+                                      "a/b/c",
+                                      "application/json; charset=utf-8; charset=utf-7",
+                                      "application/json; charset=utf-8; CHARSET=utf-7",
+                                      "application/json, text/plain",
+                                      "text/plain; a=\"b\\\"c\"",
+                                      "text/plain; a",
+                                      "text/plain; a=\"b",
+                                      "text/plain;"};
+    static const char *const good[] = {"application/json", "application/json;charset=utf-8",
+                                       "multipart/form-data; boundary=\"a b\"; x=1", "text/plain ; a=b"};
+
+    (void)state;
+    header_is_refused("Content-Encoding", "gzip", REFUSAL_INVALID_CONTENT_TYPE);
+    header_is_refused("Content-Encoding", "identity, gzip", REFUSAL_INVALID_CONTENT_TYPE);
+    header_is_refused("Content-Encoding", "identity", REFUSAL_NONE);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        header_is_refused("Content-Type", bad[i], REFUSAL_INVALID_CONTENT_TYPE);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        header_is_refused("Content-Type", good[i], REFUSAL_NONE);
+}
+
+static void x_roads_optional_headers_have_their_form(void **state)
+{
+    (void)state;
+    header_is_refused("X-Road-Represented-Party", "COM/Acme%2FSfax", REFUSAL_NONE);
+    header_is_refused("X-Road-Represented-Party", "%D8%B4", REFUSAL_NONE);
+    header_is_refused("X-Road-Represented-Party", "a/b/c", REFUSAL_BAD_REQUEST);
+    header_is_refused("X-Road-Represented-Party", "a/%ff", REFUSAL_BAD_REQUEST);
+    header_is_refused("X-Road-Represented-Party", "%0D%0A", REFUSAL_BAD_REQUEST);
+    header_is_refused("X-Road-Security-Server", "TN/GOV/MI/ss1", REFUSAL_NONE);
+    header_is_refused("X-Road-Security-Server", "TN/GOV/MI", REFUSAL_BAD_REQUEST);
+    header_is_refused("X-Road-Issue", "case 12/2026", REFUSAL_NONE);
+    header_is_refused("X-Road-Issue", "\xff", REFUSAL_BAD_REQUEST);
+}
+
+static void what_the_front_does_not_serve_is_recorded(void **state)
+{
+    static const char *const unknown[] = {"PROPFIND", "CONNECT", "get", "PATCH ", ""};
+    struct made m;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        begin(&m, unknown[i], PERSON, ENROLMENT);
+        assert_int_equal(judge(&m)->front_refusal, REFUSAL_METHOD_NOT_SERVED);
+        end(&m);
+    }
     begin(&m, "POST", PERSON, ENROLMENT);
     m.request.body_too_large = true;
     assert_int_equal(judge(&m)->front_refusal, REFUSAL_TOO_LARGE);
@@ -359,7 +466,10 @@ static void fault_types_have_both_spellings(void **state)
     fault_type(REFUSAL_NO_GRANT, FAULT_SPELLING_OLD, type);
     assert_string_equal(type, "Server.ServerProxy.AccessDenied");
     fault_type(REFUSAL_MISSING_CLIENT, FAULT_SPELLING_OLD, type);
-    assert_string_equal(type, "Server.ClientProxy.MissingHeader");
+    assert_string_equal(type, "Client.MissingHeader");
+    assert_int_equal(fault_status(type), 400);
+    fault_type(REFUSAL_BUS_UNAVAILABLE, FAULT_SPELLING_OLD, type);
+    assert_string_equal(type, "Server.ClientProxy.NetworkError");
     assert_int_equal(fault_status("server.serverproxy.access_denied"), 500);
     assert_int_equal(fault_status("Server.ServerProxy.AccessDenied"), 500);
     assert_int_equal(fault_status("client.bad"), 400);
@@ -390,18 +500,32 @@ static void faults_are_json_or_xml(void **state)
     buffer_free(&out);
 }
 
+static const char *xml_for(const char *first, const char *second)
+{
+    struct http_headers headers = {0};
+
+    if (first != NULL)
+        http_headers_add(&headers, "accept", first);
+    if (second != NULL)
+        http_headers_add(&headers, "Accept", second);
+    const char *type = fields_accepted_xml(&headers);
+    http_headers_free(&headers);
+    return type != NULL ? type : "";
+}
+
 static void the_first_accepted_type_that_matches_decides(void **state)
 {
     (void)state;
-    assert_true(field_accept_wants_xml("application/xml"));
-    assert_true(field_accept_wants_xml("TEXT/XML;q=0.1, application/json"));
-    assert_true(field_accept_wants_xml("text/html, text/*"));
-    assert_true(field_accept_wants_xml("image/png,,application/xml"));
-    assert_false(field_accept_wants_xml("application/json, application/xml"));
-    assert_false(field_accept_wants_xml("*/*, text/xml"));
-    assert_false(field_accept_wants_xml("text/html"));
-    assert_false(field_accept_wants_xml(""));
-    assert_false(field_accept_wants_xml(NULL));
+    assert_string_equal(xml_for("application/xml", NULL), "application/xml;charset=utf-8");
+    assert_string_equal(xml_for("TEXT/XML;q=0.1, application/json", NULL), "text/xml;charset=utf-8");
+    assert_string_equal(xml_for("text/html, text/*", NULL), "text/xml;charset=utf-8");
+    assert_string_equal(xml_for("image/png,,application/xml", NULL), "application/xml;charset=utf-8");
+    assert_string_equal(xml_for("image/png", "text/xml"), "text/xml;charset=utf-8");
+    assert_string_equal(xml_for("application/json, application/xml", NULL), "");
+    assert_string_equal(xml_for("*/*, text/xml", NULL), "");
+    assert_string_equal(xml_for("text/html", NULL), "");
+    assert_string_equal(xml_for("", NULL), "");
+    assert_string_equal(xml_for(NULL, NULL), "");
 }
 
 int main(void)
@@ -420,6 +544,11 @@ int main(void)
         cmocka_unit_test(a_listener_speaks_only_for_its_subsystems),
         cmocka_unit_test(without_a_client_nothing_is_recorded),
         cmocka_unit_test(what_the_front_does_not_serve_is_recorded),
+        cmocka_unit_test(every_verb_of_the_protocol_is_served_and_only_three_have_a_body),
+        cmocka_unit_test(what_connection_lists_stays_with_the_connection),
+        cmocka_unit_test(content_that_is_not_judged_as_it_is_read_is_refused),
+        cmocka_unit_test(x_roads_optional_headers_have_their_form),
+        cmocka_unit_test(the_exchanges_id_is_forwarded_where_x_road_puts_it),
         cmocka_unit_test(request_hash_is_x_roads),
         cmocka_unit_test(fault_types_have_both_spellings),
         cmocka_unit_test(faults_are_json_or_xml),

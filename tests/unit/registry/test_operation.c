@@ -63,7 +63,7 @@ static void another_method_or_path_is_refused(void **state)
     assert_int_equal(ask("GET", "/persons"), REFUSAL_UNKNOWN_OPERATION);
     assert_int_equal(ask("GET", "/persons/"), REFUSAL_UNKNOWN_OPERATION);
     assert_int_equal(ask("GET", "/Persons/01234567890"), REFUSAL_UNKNOWN_OPERATION);
-    assert_int_equal(ask("GET", "persons/01234567890"), REFUSAL_BAD_PARAMETER);
+    assert_int_equal(ask("GET", "persons/01234567890"), REFUSAL_AMBIGUOUS_TARGET);
     assert_null(match.operation);
 }
 
@@ -123,10 +123,10 @@ static void ambiguous_encodings_are_refused(void **state)
         "/notes/%C2%85", /* C1 control */
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        if (ask("GET", bad[i]) != REFUSAL_BAD_PARAMETER)
+        if (ask("GET", bad[i]) != REFUSAL_AMBIGUOUS_TARGET)
             fail_msg("%s was not refused", bad[i]);
     assert_int_equal(operation_match(&service, bytes_of_string("GET"), bytes_make("/notes/a\0b", 10), &match),
-                     REFUSAL_BAD_PARAMETER);
+                     REFUSAL_AMBIGUOUS_TARGET);
 }
 
 static void a_value_has_room_for_127_bytes(void **state)
@@ -262,13 +262,13 @@ static void a_glob_takes_no_ambiguous_encoding(void **state)
         "/v1/%C2%85",   "/v1/a%",           "/requests.%C3%28", "/v1/.",     "/v1/a\\b",
         "/v1/%5c"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        if (ask_wide("GET", bad[i]) != REFUSAL_BAD_PARAMETER)
+        if (ask_wide("GET", bad[i]) != REFUSAL_AMBIGUOUS_TARGET)
             fail_msg("%s was not refused as it should be", bad[i]);
     char path[9000] = "/v1/";
     memset(path + 4, 'a', 8192 - 4);
     assert_int_equal(ask_wide("GET", path), REFUSAL_NONE);
     path[8192] = 'a';
-    assert_int_equal(ask_wide("GET", path), REFUSAL_BAD_PARAMETER);
+    assert_int_equal(ask_wide("GET", path), REFUSAL_AMBIGUOUS_TARGET);
 }
 
 int main(void)
