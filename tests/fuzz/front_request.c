@@ -75,7 +75,9 @@ static void accepted(const struct ask *ask)
     for (size_t i = 0; i < ask->headers.count; i++) {
         const char *name = ask->headers.items[i].name, *value = ask->headers.items[i].value;
         FUZZ_CHECK(http_field_valid(bytes_of_string(name), bytes_of_string(value)));
-        FUZZ_CHECK(!field_filtered(name) && !field_stripped_from_request(name));
+        /* The exchange's id is the front's own, where X-Road puts it: among the last. */
+        FUZZ_CHECK(!field_filtered(name) &&
+                   (!field_stripped_from_request(name) || i + 2 >= ask->headers.count));
         FUZZ_CHECK(strpbrk(value, "\r\n") == NULL && strpbrk(name, ": \t\r\n") == NULL);
         ids += strcasecmp(name, "X-Road-Id") == 0;
     }
