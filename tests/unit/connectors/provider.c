@@ -59,11 +59,12 @@ void provider_stop(void)
 
 const char *provider_place(const char *name)
 {
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-        if (strcmp(places[i].name, name) == 0)
-            return places[i].value;
-    BUG_ON("no such place");
-    return NULL;
+    size_t i = 0;
+
+    while (i < sizeof places / sizeof places[0] && strcmp(places[i].name, name) != 0)
+        i++;
+    BUG_ON(i == sizeof places / sizeof places[0]);
+    return places[i].value;
 }
 
 const char *provider_file(const char *name)
