@@ -2,6 +2,7 @@
  * wasl-adapter: a member's place on the bus. main only composes: options, configuration, keys, connectors,
  * core, front, loop; README.md has the order and its reasons.
  */
+#include "base/alarm.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -193,7 +194,7 @@ static void reload_asked(void *arg)
 }
 
 /* Who waits for this file knows that every listener is open. */
-static int announce(const struct adapter *a, struct error *e)
+static int announce(struct adapter *a, bool first, struct error *e)
 {
     struct buffer file = {0}, line = {0};
     char *path = NULL;
@@ -206,7 +207,7 @@ static int announce(const struct adapter *a, struct error *e)
     }
     buffer_append(&line, "", 1);
     int result = file_write_atomically(path, buffer_bytes(&file), 0644, e);
-    if (result == 0)
+    if (result == 0 && first)
         log_info("READY", "member=%s listeners=%s metrics=%s", a->first->config->member,
                  (const char *)line.data, a->scrape != NULL ? scrape_address(a->scrape) : "none");
     buffer_free(&file);
@@ -215,24 +216,30 @@ static int announce(const struct adapter *a, struct error *e)
     return result;
 }
 
+static void reload_failed(void *arg)
+{
+    (void)arg;
+    log_error("configuration_kept", "what=%s", "the new one has faults; what was in force goes on");
+    notify_ready();
+}
+
 /* Whole and good: what may change is swapped between two turns of the loop. */
 static void reload_ready(void *arg, struct generation *next)
 {
     struct adapter *a = arg;
     struct generation *old = a->current;
+    struct front_options front;
+    struct error e = {0};
 
-    struct front_options options;
-    struct error e;
-
-    front_options_of(a, next->config, &options);
-    if (front_reload(a->front, &options, &e) != 0) {
-        log_error("configuration_kept", "what=%s why=%s", "the listeners cannot be changed", e.text);
+    /* The one step that can fail, and then nothing of it has happened. */
+    front_options_of(a, next->config, &front);
+    if (front_reload(a->front, &front, &e) != 0) {
+        log_error("configuration_fault", "fault=%s", e.text);
+        alarm_set(ALARM_RELOAD_FAILED, true, NULL);
         reload_retire(a->reload, next, false);
-        notify_ready();
+        reload_failed(a);
         return;
     }
-    if (announce(a, &e) != 0)
-        log_error("listeners_not_announced", "why=%s", e.text);
     reload_name_what_waits(a->first->config, next->config);
     generation_core_options(next, &a->core_options);
     core_change(a->core, &a->core_options);
@@ -240,14 +247,10 @@ static void reload_ready(void *arg, struct generation *next)
     a->current = next;
     vitals_change(a->vitals, next);
     reload_retire(a->reload, old, old == a->first);
-    log_info("configuration_in_force", "services=%zu", next->config->service_count);
-    notify_ready();
-}
-
-static void reload_failed(void *arg)
-{
-    (void)arg;
-    log_error("configuration_kept", "what=%s", "the new one has faults; what was in force goes on");
+    if (announce(a, false, &e) != 0)
+        log_error("listeners_not_told", "why=%s", e.text);
+    log_info("configuration_in_force", "services=%zu listeners=%zu", next->config->service_count,
+             next->config->listener_count);
     notify_ready();
 }
 
@@ -289,7 +292,7 @@ static int open_all(struct adapter *a, const char *path, struct error *e)
         open_metrics(a, e) != 0 || open_reload(a, path, e) != 0)
         return -1;
     a->vitals = vitals_new(a->loop, a->core, a->current);
-    if (announce(a, e) != 0)
+    if (announce(a, true, e) != 0)
         return -1;
     notify_ready();
     return 0;
