@@ -10,6 +10,7 @@ import yaml
 
 from fresh import fresh_sandbox
 from helpers import MAS, MEN, MI, TYPE, ask_identity, child_of, ledger, proto, refusal_names
+from sandbox.cluster import tool
 from sandbox.pki import Pki
 
 EFFECT_MOST = 1.0  # seconds from the arrival of a file; the README promises it
@@ -147,6 +148,42 @@ def test_a_suspended_provider_is_stopped_within_a_second_and_reinstated(running)
     assert MI not in version_in_force(s)["sessions"]
     reinstate(s, MI)
     assert ask_identity(s, child_of(s.country).iuc).status == 200
+
+
+def revoke(s, identifier, *options, check=True):
+    return tool("wasl", "registry", "revoke", "--registry", s.bus.registry_file, "--key",
+                s.pki.folder / "authority/registry.key", "--bus", s.bus.socket, *options, identifier, check=check)
+
+
+def test_one_command_suspends_a_member_and_says_when_it_is_in_force(running):
+    s = running
+    before = tool("wasl", "registry", "show", "--document", s.bus.registry_file).stdout
+    with Asking(s) as asking:
+        result = revoke(s, MEN)
+        returned = time.time()
+        asking.wait("member_suspended")
+        time.sleep(0.5)
+    print("\n" + result.stdout.strip())
+    assert float(result.stdout.split("after ")[1].split()[0]) < EFFECT_MOST
+    assert last_admitted(s, MEN) < returned
+    during = tool("wasl", "registry", "show", "--document", s.bus.registry_file).stdout
+    assert [line for line in during.splitlines() if line not in before.splitlines()] == [
+        f"version: {version_in_force(s)['registry_version']}", "  suspended: true"]
+    assert "SUSPENDED" in tool("wasl", "registry", "show", s.bus.registry_file).stdout
+    explained = tool("wasl", "registry", "explain", "-c", f"{MEN}/enrolment", "-s", f"{MI}/civil/person",
+                     s.bus.registry_file, check=False)
+    assert explained.returncode == 1 and "member_suspended" in explained.stdout and MEN in explained.stdout
+    assert MEN not in version_in_force(s)["sessions"]
+    assert "suspended" in s.adapters[MEN].status()["trouble"]
+    assert revoke(s, MEN, check=False).returncode != 0  # it is so already
+    assert revoke(s, "TN/GOV/XX", check=False).returncode != 0
+    assert "reinstated" in revoke(s, MEN, "--reinstate").stdout
+    s.adapters[MEN].wait_linked()
+    assert ask_identity(s, child_of(s.country).iuc).status == 200
+    s.registry["version"] = version_in_force(s)["registry_version"]
+    shutil.copy(s.bus.registry_file, s.registry_file)
+    after = tool("wasl", "registry", "show", "--document", s.bus.registry_file).stdout
+    assert after.splitlines()[2:] == before.splitlines()[2:]
 
 
 def test_a_crl_takes_effect_within_a_second(running):

@@ -22,6 +22,7 @@ int command_registry(int argc, char **argv)
         {"sign", "sign a registry for the bus to hand out", registry_sign_command},
         {"show", "list members, services, purposes and grants", registry_show_command},
         {"explain", "may this consumer use this service, and why", registry_explain_command},
+        {"revoke", "suspend a member at once, and say when it is in force", registry_revoke_command},
         {NULL, NULL, NULL},
     };
     return command_dispatch(commands, "The signed list of members, services, purposes and grants.", argc,

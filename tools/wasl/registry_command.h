@@ -5,5 +5,6 @@ int registry_check_command(int argc, char **argv);
 int registry_sign_command(int argc, char **argv);
 int registry_show_command(int argc, char **argv);
 int registry_explain_command(int argc, char **argv);
+int registry_revoke_command(int argc, char **argv);
 
 #endif

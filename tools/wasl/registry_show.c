@@ -74,7 +74,7 @@ static void print_service(const struct registry_service *s)
 
 static void print_member(const struct registry *r, const struct registry_member *m)
 {
-    printf("%s\n", m->id);
+    printf("%s%s\n", m->id, m->suspended ? "  SUSPENDED" : "");
     print_names("  ", &m->names);
     printf("  signs as %s, under %s\n", m->certificate_subject, m->anchor);
     printf("  %zu link key%s, %zu sealing key%s, %s\n", m->link_key_count, m->link_key_count == 1 ? "" : "s",
