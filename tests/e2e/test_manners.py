@@ -33,9 +33,13 @@ def scrape(address):
         return metrics(response.read().decode())
 
 
-def told(process, event, key):
-    """The value of a key in the last line of an event in a daemon's log."""
-    return re.findall(rf"\b{event}\b.*?\b{key}=(\S+)", process.text())[-1]
+def told(process, event, key, nth=1):
+    """The value of a key in the nth line of an event in a daemon's log; the line may come a moment after what it tells of."""
+    def values():
+        return re.findall(rf" {event} .*?\b{key}=(\S+)", process.text())
+
+    process.wait_for(lambda: len(values()) >= nth)
+    return values()[nth - 1]
 
 
 def test_the_bus_shows_its_metrics_on_loopback_and_on_the_audit_socket(sandbox):
@@ -44,7 +48,7 @@ def test_the_bus_shows_its_metrics_on_loopback_and_on_the_audit_socket(sandbox):
     s.bus.process.stop()
     s.bus.config["metrics"] = "127.0.0.1:0"
     s.bus.start()
-    address = told(s.bus.process, "ready", "metrics")
+    address = told(s.bus.process, "ready", "metrics", 2)
     seen = scrape(address)
     assert seen["wasl_registry_version"] == 1
     assert seen["wasl_bus_members_connected"] == 0
