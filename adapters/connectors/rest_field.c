@@ -64,6 +64,16 @@ bool rest_field_of_bus(const char *name)
     return among(name, list);
 }
 
+bool rest_field_of_purpose(const char *name)
+{
+    return strcasecmp(name, "wasl-purpose") == 0 || strcasecmp(name, "uxp-purpose-ids") == 0;
+}
+
+bool rest_field_of_subject(const char *name)
+{
+    return strcasecmp(name, "wasl-subject") == 0 || strcasecmp(name, "uxp-subject-id") == 0;
+}
+
 bool rest_field_overrides(const char *name)
 {
     static const char *const list[] = {"x-http-method-override", "x-http-method", "x-method-override",

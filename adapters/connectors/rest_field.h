@@ -11,6 +11,9 @@ bool rest_field_of_connection(const char *name);
 bool rest_field_nominated(const struct http_headers *headers, const char *name);
 /* What only the adapter may say to the system: a consumer that sends it would speak in the bus's name. */
 bool rest_field_of_bus(const char *name);
+/* Purpose and person, under Wasl's names and UXP's: what was judged is said in their place. */
+bool rest_field_of_purpose(const char *name);
+bool rest_field_of_subject(const char *name);
 /* Fields by which many frameworks would take a request for another method or path than the one that was
  * judged.
  */

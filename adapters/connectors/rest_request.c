@@ -86,9 +86,22 @@ static enum refusal add_consumers(const struct call *call, struct rest_request *
         if (rest_field_of_connection(h->name) || rest_field_nominated(&call->headers, h->name) ||
             rest_field_of_bus(h->name))
             continue;
+        if (rest_field_of_purpose(h->name) || rest_field_of_subject(h->name))
+            continue;
         add(out, h->name, h->value);
     }
     return REFUSAL_NONE;
+}
+
+/* Under our name, and under UXP's where the consumer speaks that. */
+static void add_judged(const struct call *call, const char *ours, const char *uxp, const char *value,
+                       struct rest_request *out)
+{
+    if (*value == 0)
+        return;
+    add(out, ours, value);
+    if (http_headers_get(&call->headers, uxp) != NULL)
+        add(out, uxp, value);
 }
 
 static void add_ours(const struct call *call, const char *service, struct rest_request *out)
@@ -99,6 +112,8 @@ static void add_ours(const struct call *call, const char *service, struct rest_r
     add(out, "X-Road-Client", call->consumer);
     add(out, "X-Road-Service", service);
     add(out, "X-Road-Request-Id", id);
+    add_judged(call, "Wasl-Purpose", "Uxp-Purpose-Ids", call->purpose, out);
+    add_judged(call, "Wasl-Subject", "Uxp-Subject-Id", call->subject, out);
     if (!call->match.operation->safe)
         add(out, "Idempotency-Key", id);
     add(out, "Accept-Encoding", "identity");

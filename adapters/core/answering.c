@@ -387,6 +387,10 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
     call->registry = registry_ref(registry); /* the job may end before the call comes back */
     memcpy(call->exchange_id, d->header.exchange_id, sizeof(call->exchange_id));
     copy_text(call->consumer, sizeof(call->consumer), d->header.consumer);
+    copy_text(call->purpose, sizeof(call->purpose), d->header.purpose);
+    if (job->subject_type != SUBJECT_NONE)
+        snprintf(call->subject, sizeof(call->subject), "%s:%s", subject_type_name(job->subject_type),
+                 job->subject);
     call->deadline = job->deadline;
     call->most_response = job->service->most_response;
     call->started = common_monotonic(common);

@@ -8,6 +8,7 @@
 #include "core/http.h"
 #include "registry/identifier.h"
 #include "registry/operation.h"
+#include "wire/header.h"
 
 struct reply {
     enum refusal refusal; /* NONE: the system answered. UNKNOWN_SUBJECT, BAD_PARAMETER, PROVIDER_FAILED,
@@ -19,6 +20,8 @@ struct reply {
 struct call {
     uint8_t exchange_id[16]; /* idempotency key */
     char consumer[IDENTIFIER_MOST + 1];
+    char purpose[CODE_MOST + 1]; /* as signed and judged */
+    char subject[160]; /* the person that it is about, as judged: "IUC:01234567890"; empty: nobody */
     struct operation_match match; /* operation and typed parameters; points into `registry` */
     struct registry *registry;    /* a reference of the call's own: it may outlive the exchange */
     struct buffer method, path, query;

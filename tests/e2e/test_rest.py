@@ -55,8 +55,9 @@ def test_a_child_is_looked_up_over_https_with_the_permitted_fields_only(scene):
     request = scene.system.requests[-1].decode()
     assert request.startswith(f"GET /persons/{IUC}?lang=fr&x=%C3%A9 HTTP/1.1\r\n")
     for line in (f"X-Road-Client: {CLIENT}", f"X-Road-Service: {PERSON}", f"X-Road-Request-Id: {answer.exchange}",
-                 "X-Road-UserId: TN99", "Authorization: Bearer t", "X-Road-Id: TN-"):
-        assert request.count(f"\r\n{line}") == 1, (line, request)
+                 f"Wasl-Purpose: {FIELDS}",
+                 f"Wasl-Subject: IUC:{IUC}", "X-Road-UserId: TN99", "Authorization: Bearer t", "X-Road-Id: TN-"):
+        assert request.lower().count(f"\r\n{line}".lower()) == 1, (line, request)
     assert "Idempotency-Key" not in request
 
 

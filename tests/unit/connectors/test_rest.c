@@ -175,6 +175,9 @@ static void a_consumer_speaks_neither_for_the_connection_nor_for_the_bus(void **
                                         "X-Road-Request-Hash",
                                         "Idempotency-Key",
                                         "traceparent",
+                                        "Wasl-Purpose",
+                                        "wasl-subject",
+                                        "Uxp-Purpose-Ids",
                                         "tracestate"};
     struct connector *c = plain();
     struct asked *a = asked_new("POST", "/echo", false);
@@ -184,12 +187,16 @@ static void a_consumer_speaks_neither_for_the_connection_nor_for_the_bus(void **
         http_headers_add(&a->call.headers, never[i], "evil-value, X-Mine");
     http_headers_add(&a->call.headers, "X-Mine", "also evil-value: Connection names it");
     http_headers_add(&a->call.headers, "X-Passes", "a control");
+    strcpy(a->call.purpose, "SCHOOL-ENROLMENT");
+    strcpy(a->call.subject, "IUC:01234567890");
     asked_body(a, "body");
     const struct reply *reply = ask(c, a);
     assert_int_equal(reply->refusal, REFUSAL_NONE);
     assert_false(holds(&reply->body, "evil-value"));
     assert_true(holds(&reply->body, "X-Passes: a control\r\n"));
     assert_true(holds(&reply->body, "X-Road-Client: TN/GOV/MEN/enrolment\r\n"));
+    assert_true(holds(&reply->body, "Wasl-Purpose: SCHOOL-ENROLMENT\r\nUxp-Purpose-Ids: SCHOOL-ENROLMENT\r\n"
+                                    "Wasl-Subject: IUC:01234567890\r\nIdempotency-Key"));
     assert_true(holds(&reply->body, "Idempotency-Key: 01020304-0506-4708-890a-0b0c0d0e0f10\r\n"));
     asked_free(a);
     end(c);
