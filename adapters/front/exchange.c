@@ -142,7 +142,8 @@ static ssize_t no_bytes(void *arg, uint64_t position, char *out, size_t room)
 }
 
 /* The answers that have no body of their own speak of the body that there would be: how long that is, nobody
- * has said, so that "Content-Length: 0" would be a lie. */
+ * has said, so that "Content-Length: 0" would be a lie. Nor may they be chunked: libmicrohttpd would send the
+ * last chunk, which a client takes for the next answer. So they end with their connection. */
 static struct MHD_Response *response_of_answer(const struct exchange *x, const struct answer *answer)
 {
     bool bodyless = answer->status == MHD_HTTP_NOT_MODIFIED ||
@@ -153,6 +154,7 @@ static struct MHD_Response *response_of_answer(const struct exchange *x, const s
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, no_bytes, NULL, NULL);
     BUG_ON(response == NULL);
+    MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
     return response;
 }
 
