@@ -16,6 +16,7 @@ IUC = DATA["iuc"]
 PERMITTED = {key: DATA[key] for key in ("iuc", "birth_date", "names")}
 FIELDS, WHOLE = "SCHOOL-ENROLMENT", "SCHOOL-AID"
 PATHS = ["/answer/{name}", "/slow/{ms}", "/flood/{what}", "/gzip", "/close", "/drip"]
+VERBS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def scene():
         service = s.registry["members"][0]["subsystems"][0]["services"][0]
         service["timeout_ms"] = 2000
         service["operations"] += [{"code": f"case-{i}", "method": "GET", "path": path + "/{iuc:IUC}"} for i, path in enumerate(PATHS)]
+        service["operations"] += [{"code": verb.lower(), "method": verb, "path": "/echo/{iuc:IUC}"} for verb in VERBS]
         grant = s.registry["grants"][0]
         del grant["operations"]
         s.registry["grants"].append({k: v for k, v in {**grant, "purpose": WHOLE, "whole": True}.items() if k != "fields"})
@@ -69,6 +71,16 @@ def test_what_is_not_safe_carries_its_key_and_its_body_byte_for_byte(scene):
     assert got == body
     assert f"\r\nIdempotency-Key: {answer.exchange}\r\n".encode() in head + b"\r\n"
     assert b"\r\nContent-Type: application/json\r\n" in head + b"\r\n"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_reaches_the_system_as_it_is(scene, verb):
+    body = b"\x00\xff body\r\n" if verb[0] == "P" else b""
+    answer = ask(scene, f"/echo/{IUC}?q=%2B+", WHOLE, method=verb, body=body or None)
+    assert answer.status == 200, answer.body
+    request = scene.system.requests[-1]
+    assert request.startswith(f"{verb} /echo/{IUC}?q=%2B+ HTTP/1.1\r\n".encode()) and request.endswith(b"\r\n\r\n" + body)
+    assert answer.body == (b"" if verb == "HEAD" else request)
 
 
 def test_under_whole_everything_of_the_answer_comes(scene):
