@@ -1,7 +1,10 @@
 """Endpoint rights with real adapters: the consumer's refuses before anything leaves, the provider's when a consumer does not."""
+import time
+
 import pytest
 
-from helpers import ECHO, MEN, MI, ask_identity, assert_recorded, assert_refused, identity_request, play, refusal_names
+from helpers import (CLIENT, ECHO, MEN, MI, PERSON, ask_identity, assert_recorded, assert_refused, identity_request, play,
+                     refusal_names)
 from waslpy import proto
 
 
@@ -9,7 +12,8 @@ from waslpy import proto
 def narrow(sandbox):
     """Education may ask for identities that begin with a zero, and for guardianship, by nothing but GET."""
     s = sandbox()
-    s.registry["grants"][0]["endpoints"] = [{"method": "GET", "path": "/persons/0*"}, {"method": "GET", "path": "/persons/*/guardian-of/*"}]
+    s.registry["grants"][0]["endpoints"] = [{"method": "GET", "path": "/persons/0*"},
+                                            {"method": "GET", "path": "/persons/*/guardian-of/*"}]
     s.start_bus()
     s.add_adapter(MI, ["civil"], ECHO).start(s.bus)
     return s
@@ -24,18 +28,28 @@ def test_a_path_beside_the_endpoint_rights_is_refused_at_home_and_recorded(narro
     assert_recorded(narrow, answer.exchange, "endpoint_not_permitted")
     ask = narrow.adapters[MEN].ask
     for path in ("/persons/%30123456789", "/persons/0/../11234567890", "/persons//01234567890", "/persons/0%2F1"):
-        assert ask("TN/GOV/MEN/enrolment", f"{MI}/civil/person", path, "SCHOOL-ENROLMENT", "IUC:01234567890").refusal == "ambiguous_target", path
+        assert ask(CLIENT, PERSON, path, "SCHOOL-ENROLMENT", "IUC:01234567890").refusal == "ambiguous_target", path
 
 
-@pytest.mark.parametrize("iuc, refused", [("01234567890", False), ("11234567890", True)])
-def test_a_consumer_that_does_not_ask_its_own_adapter_is_refused_by_the_providers(narrow, iuc, refused):
+def outcome(s, member, iuc):
+    """What a request made by hand ends with, once the bus has the provider's first credit (until then nobody is there)."""
+    end, names = time.monotonic() + 15, refusal_names()
+    while True:
+        exchange = identity_request(s, member, iuc=iuc)
+        member.submit(exchange)
+        message = member.outcome(exchange)
+        assert message is not None
+        if message.name == "REFUSED" and names[message.message.reason] == "provider_unavailable" and time.monotonic() < end:
+            time.sleep(0.1)
+            continue
+        assert message.name == "DELIVER", names[message.message.reason]  # the bus cannot see paths
+        return names.get(proto.envelope.Context.FromString(proto.ledger.Entry.FromString(message.message.entry).context).outcome)
+
+
+def test_a_consumer_that_does_not_ask_its_own_adapter_is_refused_by_the_providers(narrow):
     member = play(narrow, MEN, "enrolment")
     assert member.hello().name == "WELCOME"
     member.send("CREDIT", proto.session.Credit(messages=16, bytes=1 << 20))
-    exchange = identity_request(narrow, member, iuc=iuc)
-    member.submit(exchange)
-    message = member.outcome(exchange)
-    assert message is not None and message.name == "DELIVER", message and message.name  # the bus cannot see paths
-    context = proto.envelope.Context.FromString(proto.ledger.Entry.FromString(message.message.entry).context)
-    assert (refusal_names().get(context.outcome) == "endpoint_not_permitted") == refused, context.outcome
+    assert outcome(narrow, member, "01234567890") != "endpoint_not_permitted"  # a control
+    assert outcome(narrow, member, "11234567890") == "endpoint_not_permitted"
     member.close()
