@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/queue.h"
+#include "core/age.h"
 #include "core/answering.h"
 #include "core/asking.h"
 #include "core/catchup.h"
@@ -32,6 +33,7 @@ struct core {
     struct waiting *waiting;
     struct asking *asking;
     struct answering *answering;
+    struct age *age;
     struct describing *describing;
 
     struct queue *asks; /* from the fronts' threads */
@@ -245,9 +247,7 @@ static void clean(struct core *core)
         core->clean_at = 0;
     if (daykey_destroy_before(core->common.daykey, clock_day(now - KEEP_DAY_KEYS * DAY_MICROSECONDS), &e) < 0)
         log_error("day_keys_not_destroyed", "why=%s", e.text);
-    const struct registry *registry = knowledge_registry(core->common.knowledge);
-    if (registry != NULL && now > registry_valid_until(registry))
-        log_error("registry_past_validity", "version=%llu", (unsigned long long)registry_version(registry));
+    age_of_crls(core->common.knowledge, now);
     store_check_readers(core->common.store);
 }
 
@@ -263,6 +263,7 @@ static void tick(void *arg)
     common_escrow(&core->common);
     asking_tick(core->asking);
     answering_tick(core->answering);
+    age_tick(core->age, session_state(core->common.session) == SESSION_LINKED, common_now(&core->common));
     describing_tick(core->describing);
     if (monotonic >= core->flush_at) {
         core->flush_at = monotonic + FLUSH_EVERY;
@@ -291,6 +292,8 @@ static void set_defaults(struct core_options *o)
         o->clock_skew = 60 * MICROSECONDS;
     if (o->crl_grace == 0)
         o->crl_grace = DAY_MICROSECONDS;
+    if (o->registry_alarm == 0)
+        o->registry_alarm = DAY_MICROSECONDS;
 }
 
 /* The codes of the subsystems whose services are configured, each once. */
@@ -385,6 +388,7 @@ struct core *core_new(struct loop *loop, void *zmq_context, const struct core_op
         return NULL;
     }
     core->common.peers = peers_new();
+    core->age = age_open(core->common.options.state, core->common.options.registry_alarm, clock_wall());
     core->catchup = catchup_new(&core->common, &catchup_events, core);
     core->waiting = waiting_new(&core->common, core->catchup);
     core->asking = asking_new(&core->common, core->waiting);
@@ -438,6 +442,7 @@ void core_free(struct core *core)
     catchup_free(core->catchup);
     session_free(core->common.session);
     waiting_free(core->waiting);
+    age_free(core->age);
     subsystems_free(&core->subsystems);
     peers_free(core->common.peers);
     knowledge_close(core->common.knowledge);

@@ -43,6 +43,7 @@ struct core_options {
                                  core stops   answering and asking. 0: 5 s */
     uint64_t clock_skew;      /* 0: 60 s */
     uint64_t crl_grace;       /* 0: 24 h */
+    uint64_t registry_alarm;  /* without a link for longer than this raises BUS_SILENT. 0: 24 h */
 };
 /* Everything in options must outlive the core. NULL with e set. */
 struct core *core_new(struct loop *loop, void *zmq_context, const struct core_options *options,

@@ -296,6 +296,7 @@ static void judge_limits(struct judge *j)
     c->unproven_most = f->unproven_ms * 1000;
     c->clock_skew = f->clock_skew_ms * 1000;
     c->crl_grace = f->crl_grace_hours * 3600 * MICROSECONDS;
+    c->registry_alarm = f->registry_alarm_hours * 3600 * MICROSECONDS;
 }
 
 static void judge_all(struct judge *j)

@@ -37,7 +37,7 @@ struct config {
     /* 0: the default of whom it concerns */
     struct front_options front; /* all but the core */
     uint32_t most_asks;
-    uint64_t most_ask_bytes, request_timeout, unproven_most, clock_skew, crl_grace;
+    uint64_t most_ask_bytes, request_timeout, unproven_most, clock_skew, crl_grace, registry_alarm;
 
     struct yamlfile *file; /* for faults of meaning that are found later */
     struct config_memory *memory;

@@ -119,6 +119,7 @@ static const cyaml_schema_field_t limits_fields[] = {
     CYAML_FIELD_UINT("unproven_ms", CYAML_FLAG_OPTIONAL, struct form_limits, unproven_ms),
     CYAML_FIELD_UINT("clock_skew_ms", CYAML_FLAG_OPTIONAL, struct form_limits, clock_skew_ms),
     CYAML_FIELD_UINT("crl_grace_hours", CYAML_FLAG_OPTIONAL, struct form_limits, crl_grace_hours),
+    CYAML_FIELD_UINT("registry_alarm_hours", CYAML_FLAG_OPTIONAL, struct form_limits, registry_alarm_hours),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t config_fields[] = {

@@ -64,7 +64,8 @@ struct form_limits {
     uint32_t most_asks, connections, connections_per_client, requests_per_client, requests_per_subsystem;
     uint32_t idle_seconds, head_seconds, body_seconds, answer_seconds;
     uint64_t most_answer_bytes;
-    uint64_t most_ask_bytes, most_body_bytes, request_timeout_ms, unproven_ms, clock_skew_ms, crl_grace_hours;
+    uint64_t most_ask_bytes, most_body_bytes, request_timeout_ms, unproven_ms, clock_skew_ms, crl_grace_hours,
+        registry_alarm_hours;
 };
 struct form_config {
     char *instance, *member, *state, *registry, *log_level, *fault_spelling, *metrics, *user;

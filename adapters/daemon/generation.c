@@ -86,6 +86,7 @@ void generation_core_options(const struct generation *g, struct core_options *ou
         .unproven_most = c->unproven_most,
         .clock_skew = c->clock_skew,
         .crl_grace = c->crl_grace,
+        .registry_alarm = c->registry_alarm,
     };
     memcpy(out->bus_public_key, c->bus_public_key, sizeof out->bus_public_key);
 }

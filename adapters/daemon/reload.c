@@ -211,6 +211,7 @@ void reload_name_what_waits(const struct config *was, const struct config *is)
         {"limits.most_ask_bytes", was->most_ask_bytes == is->most_ask_bytes},
         {"limits.unproven_ms", was->unproven_most == is->unproven_most},
         {"limits.crl_grace_hours", was->crl_grace == is->crl_grace},
+        {"limits.registry_alarm_hours", was->registry_alarm == is->registry_alarm},
     };
 
     for (size_t i = 0; i < sizeof judged / sizeof judged[0]; i++)

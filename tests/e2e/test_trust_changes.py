@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from fresh import fresh_sandbox
-from helpers import MAS, MEN, MI, TYPE, ask_identity, child_of, ledger, proto, refusal_names
+from helpers import MAS, MEN, MI, TYPE, ask_identity, child_of, identity_request, ledger, play, proto, refusal_names
 from sandbox.cluster import tool
 from sandbox.pki import Pki
 
@@ -120,11 +120,6 @@ def measured(what, arrived, last):
     return effect
 
 
-def interrupted(s, reason):
-    names = refusal_names()
-    return [e for e in ledger(s) if e.type == TYPE.INTERRUPTED and names[e.reason] == reason]
-
-
 def test_a_suspended_consumer_is_stopped_within_a_second_and_reinstated(running):
     s = running
     with Asking(s) as asking:
@@ -196,3 +191,83 @@ def test_a_crl_takes_effect_within_a_second(running):
     measured("a revoked provider", arrived, last_admitted(s, MI))
     # Control: who is not revoked goes on.
     assert MI in version_in_force(s)["sessions"] and MAS in version_in_force(s)["sessions"]
+
+
+def alarms(s):
+    return version_in_force(s)["alarms"]
+
+
+def until(condition, timeout=15):
+    end = time.time() + timeout
+    while not condition():
+        assert time.time() < end
+        time.sleep(0.02)
+
+
+def test_neither_registry_nor_crl_goes_back_over_a_restart_and_bad_files_stop_nothing(sandbox):
+    """Roll-back attempts while the bus is down, bad and missing files: it goes on with what it accepted last, and says so."""
+    s = sandbox()
+    s.start_bus()
+    first_registry, first_crl = s.registry_file.read_bytes(), (s.bus.crls / "issuing.crl.pem").read_bytes()
+    publish(s, lambda r: None)
+    Pki.run(s.pki.folder, "revoke", MEN)
+    men = play(s, MEN, "enrolment")
+    assert men.hello().name == "WELCOME"  # its chain proves whose list the next one is
+    put(s.pki.folder / "ca/issuing.crl.pem", s.bus.crls / "issuing.crl.pem")
+    revoked = lambda: (men.submit(x := identity_request(s, men)), refusal_names()[men.outcome(x).message.reason])[1]
+    until(lambda: version_in_force(s)["registry_version"] == 2 and revoked() == "certificate_revoked")
+    issuer_line = (s.bus.state / "crls.accepted").read_text()
+    assert len(issuer_line.splitlines()) == 2
+    men.close()
+    good = s.bus.registry_file.read_bytes()
+    for registry, crl in ((first_registry, first_crl), (b"half", b"of a list"), (good[:-1], None)):
+        s.bus.process.stop()
+        for path, content in ((s.bus.registry_file, registry), (s.bus.crls / "issuing.crl.pem", crl)):
+            path.unlink(missing_ok=True)
+            if content is not None:
+                path.write_bytes(content)
+        s.bus.start()
+        assert version_in_force(s)["registry_version"] == 2
+        men = play(s, MEN, "enrolment")
+        assert men.hello().name == "WELCOME"
+        assert revoked() == "certificate_revoked"
+        men.close()
+        until(lambda: "trust_file_unusable" in alarms(s))
+    assert (s.bus.state / "crls.accepted").read_text() == issuer_line
+    s.bus.registry_file.write_bytes(good)
+    until(lambda: "trust_file_unusable" not in alarms(s))
+    assert s.bus.process.text().count("trust_file_unusable reason=") < 16  # once for each fault, not each look
+
+
+def test_an_adapter_cut_off_from_the_bus_keeps_the_last_good_registry_and_raises_the_alarm(sandbox):
+    s = sandbox()
+    s.start_bus()
+    men = s.add_adapter(MEN, ["enrolment"]).start(s.bus)
+    until(lambda: (men.state / "contact").exists())
+    assert "bus_silent" not in men.status()["alarms"]
+    men.process.stop()
+    s.bus.process.stop()
+    long_ago = time.time() - 25 * 3600
+    os.utime(men.state / "contact", (long_ago, long_ago))
+    men.start(s.bus.endpoint, linked=False)
+    until(lambda: "bus_silent" in men.status()["alarms"])
+    assert men.status()["registry_version"] == 1
+    shown = tool("wasl", "status", "--adapter", f"unix:{men.socket}", check=False)
+    assert shown.returncode == 1 and "registry_alarm_hours" in shown.stdout
+    s.bus.start()
+    men.wait_linked()
+    until(lambda: "bus_silent" not in men.status()["alarms"])
+    assert men.process.text().count("name=bus_silent") == 2  # raised, and over
+
+
+def test_a_notice_is_in_force_at_the_adapters_within_a_second(sandbox):
+    s = sandbox()
+    s.start_bus()
+    men = s.add_adapter(MEN, ["enrolment"]).start(s.bus)
+    times = []
+    for _ in range(3):
+        arrived = publish(s, lambda r: None)
+        until(lambda: men.status()["registry_version"] == s.registry["version"])
+        times.append(time.time() - arrived)
+    print("\nfrom the file's arrival to the adapter: " + ", ".join(f"{1000 * t:.0f} ms" for t in times))
+    assert statistics.median(times) < EFFECT_MOST
