@@ -1,6 +1,8 @@
 """How the daemons behave towards the machine that they run on: their service manager, its monitoring, its operator."""
 import contextlib
 import ctypes
+import http.client
+import json
 import os
 import pathlib
 import re
@@ -11,6 +13,7 @@ import urllib.request
 import yaml
 from helpers import ECHO, MEN, MI, ask_identity
 from manager import Manager
+from sandbox.cluster import tool
 
 
 def metrics(text):
@@ -57,6 +60,11 @@ def test_the_bus_shows_its_metrics_on_loopback_and_on_the_audit_socket(sandbox):
     assert seen["wasl_memory_anonymous_bytes"] > 1 << 20
     assert seen["wasl_open_descriptors"] > 5
     assert seen['wasl_alarm{alarm="registry_old"}'] == 0
+    for method, path, expected in (("POST", "/metrics", 405), ("GET", "/", 404), ("GET", "/metrics/", 404), ("HEAD", "/metrics", 200)):
+        connection = http.client.HTTPConnection(address, timeout=10)
+        connection.request(method, path)
+        assert connection.getresponse().status == expected, (method, path)
+        connection.close()
     status, text = s.bus.get("/metrics")
     assert status == 200 and metrics(text.decode()).keys() == seen.keys()
 
@@ -233,3 +241,30 @@ def test_the_watchdog_is_fed_while_all_goes_on_and_not_while_a_verifier_hangs(sa
                 assert s.bus.get("/status")[0] == 200, "the rest goes on"
             manager.heard.clear()
             manager.wait_for("WATCHDOG=1")
+
+
+def test_status_tells_alarms_with_what_to_do_and_what_a_restart_waits_for(sandbox):
+    s = sandbox()
+    s.start_bus()
+    file = s.bus.folder / "bus.yaml"
+
+    def reload(**changes):
+        count = s.bus.process.text().count(" reload_asked")
+        file.write_text(yaml.safe_dump({**s.bus.config, **changes}))
+        s.bus.process.popen.send_signal(signal.SIGHUP)
+        s.bus.process.wait_for(lambda: len(re.findall(r" configuration_(?:kept|read) ", s.bus.process.text())) == count + 1)
+
+    def status(*arguments):
+        result = tool("wasl", "status", "--bus", s.bus.socket, *arguments, check=False)
+        assert result.returncode == 0, "an alarm alone is no trouble: the bus goes on"
+        return result.stdout
+
+    assert "ALARM                reload_failed" not in status() and "disk days left       not known yet" in status()
+    reload(log_level="loud", listen="nowhere", metrics="0.0.0.0:9465")
+    assert len(re.findall(r" configuration_fault fault=.*bus\.yaml:\d+", s.bus.process.text())) == 3
+    shown = status()
+    assert "ALARM                reload_failed" in shown and "Read the faults in the log, mend them and reload." in shown
+    assert "reload_failed" in json.loads(status("-o", "json"))["alarms"]
+    reload(log_level="debug", metrics="127.0.0.1:0", limits={"probe_s": 61})
+    assert "reload_failed" not in status()
+    assert re.findall(r"restart_needed key=(\S+)", s.bus.process.text()) == ["metrics", "limits"]
