@@ -24,6 +24,52 @@ static bool may_be_json(const struct http_headers *headers)
            (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
 }
 
+static bool among(const char *word, size_t len, const char *const *list)
+{
+    for (; *list != NULL; list++)
+        if (strlen(*list) == len && strncasecmp(word, *list, len) == 0)
+            return true;
+    return false;
+}
+
+/* A list of nothing but these words. */
+static bool only(const char *value, const char *const *words)
+{
+    for (;;) {
+        value += strspn(value, ", \t");
+        size_t len = strcspn(value, ", \t");
+        if (len == 0)
+            return true;
+        if (!among(value, len, words))
+            return false;
+        value += len;
+    }
+}
+
+/* What says how to use the interface in words that are all known here: no room for a person in it. */
+static bool may_leave(const struct http_header *h)
+{
+    static const char *const verbs[] = {"DELETE", "GET", "HEAD",  "OPTIONS", "PATCH",
+                                        "POST",   "PUT", "TRACE", NULL};
+    static const char *const caching[] = {"no-cache", "no-store", "private", "must-revalidate", NULL};
+    size_t digits = strspn(h->value, "0123456789");
+    if (strcasecmp(h->name, "allow") == 0)
+        return only(h->value, verbs);
+    if (strcasecmp(h->name, "cache-control") == 0)
+        return only(h->value, caching);
+    return strcasecmp(h->name, "retry-after") == 0 && digits >= 1 && digits <= 5 && h->value[digits] == 0;
+}
+
+static void reduce_headers(struct http_headers *headers)
+{
+    struct http_headers kept = {0};
+    for (size_t i = 0; i < headers->count; i++)
+        if (may_leave(&headers->items[i]) && http_headers_get(&kept, headers->items[i].name) == NULL)
+            http_headers_add(&kept, headers->items[i].name, headers->items[i].value);
+    http_headers_free(headers);
+    *headers = kept;
+}
+
 enum refusal permitted_reduce(const struct registry_grant *grant, struct reply *reply)
 {
     if (grant->whole)
@@ -39,7 +85,7 @@ enum refusal permitted_reduce(const struct registry_grant *grant, struct reply *
     }
     if (!good)
         buffer_clear(&reduced);
-    http_headers_free(&reply->headers);
+    reduce_headers(&reply->headers);
     if (reduced.len > 0)
         http_headers_add(&reply->headers, "content-type", "application/json");
     buffer_free(&reply->body);

@@ -7,7 +7,8 @@
 
 /*
  * Reduces the reply in place. REFUSAL_NONE or NOT_FILTERABLE. A grant that says `whole` changes nothing.
- * Otherwise no header of the provider's system passes: a header's value is free text that no pointer
+ * Otherwise of the headers of the provider's system only Allow, Cache-Control and Retry-After pass, and those
+ * only with values made of known words or a few digits: any other value is free text that no pointer
  * describes. The reduced body is JSON and says so. A body of an error status that cannot be reduced is
  * dropped and the status kept.
  */

@@ -15,7 +15,7 @@ from fresh import fresh_sandbox
 from helpers import MAS, MEN, MI
 from provider import Provider, response
 
-CLIENT, SERVICE = f"{MEN}/enrolment", f"{MI}/civil/open"
+CLIENT, SERVICE, NARROW = f"{MEN}/enrolment", f"{MI}/civil/open", f"{MI}/civil/narrow"
 VERBS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
 WITH_BODY = {"PATCH", "POST", "PUT"}
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -29,12 +29,13 @@ def road():
         service = {"code": "open", "kind": "request", "name": {"ar": "ا", "fr": "o", "en": "o"}, "subject": "none",
                    "timeout_ms": 3000, "retention": "P5Y", "fields": ["/a"],
                    "operations": [{"code": verb.lower(), "method": verb, "path": "/**"} for verb in VERBS]}
-        s.registry["members"][0]["subsystems"][0]["services"].append(service)
+        s.registry["members"][0]["subsystems"][0]["services"] += [service, {**service, "code": "narrow"}]
         grant = {"service": SERVICE, "purpose": "STATISTICS", "whole": True, "expires": "2030-01-01"}
-        s.registry["grants"] += [{**grant, "consumer": CLIENT}, {**grant, "consumer": f"{MAS}/social"}]
+        s.registry["grants"] += [{**grant, "consumer": CLIENT}, {**grant, "consumer": f"{MAS}/social"},
+                                 {"consumer": CLIENT, "service": NARROW, "purpose": "STATISTICS", "fields": ["/a"], "expires": "2030-01-01"}]
         s.start_bus()
         url = f"http://127.0.0.1:{s.system.listen()}"
-        s.add_adapter(MI, ["civil"], [{"service": SERVICE, "connector": "rest", "rest": {"url": url}}]).start(s.bus)
+        s.add_adapter(MI, ["civil"], [{"service": name, "connector": "rest", "rest": {"url": url}} for name in (SERVICE, NARROW)]).start(s.bus)
         s.add_adapter(MEN, ["enrolment"]).start(s.bus)
         s.add_adapter(MAS, ["social"], fault_spelling="old").start(s.bus)
         yield s
@@ -156,6 +157,37 @@ def test_uxp_names_purpose_and_subject_too(road):
     assert say(road, request("GET", f"/r1/{SERVICE}/answer/now", "Uxp-Purpose-Ids: SCHOOL-AID")).get("Wasl-Refusal") == "wrong_purpose"
 
 
+# --- where the grant permits fields ---
+
+LEAKS = ["Location: /persons/09876543210", "Set-Cookie: iuc=09876543210", "ETag: \"09876543210\"", "X-Name: 09876543210",
+         "Link: </09876543210>", "Content-Language: ar", "Warning: 199 - 09876543210", "Last-Modified: " + DATE]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("status", ["200 OK", "201 Created", "302 Found", "404 Not Found", "503 Service Unavailable"])
+def test_of_an_answers_headers_only_what_can_say_nothing_about_a_person_leaves_under_fields(road, status, verb):
+    answers(road, "Content-Type: application/json", *LEAKS, "Allow: GET, HEAD", "Cache-Control: no-store, private", "Retry-After: 30",
+            status=status, body=b"" if verb == "HEAD" else b'{"a": 12.500, "secret": "09876543210"}')
+    said = say(road, request(verb, f"/r1/{NARROW}/answer/now", "X-Road-Id: i"))
+    assert said.line.split()[1] == status.split()[0]
+    assert {name.lower() for name, _ in said.fields} - {"content-length"} == {
+        "connection", "date", "allow", "cache-control", "retry-after", "wasl-exchange", "x-road-client", "x-road-id",
+        "x-road-request-hash", "x-road-request-id", "x-road-service"} | ({"content-type"} if verb != "HEAD" else set())
+    assert said.body == (b"" if verb == "HEAD" else b'{"a":12.500}')
+    assert b"09876543210" not in said.raw
+
+
+def test_a_permitted_headers_name_is_no_way_out_either(road):
+    answers(road, "Content-Type: application/json", "Allow: GET, 09876543210", "Cache-Control: max-age=09876543210",
+            "Retry-After: 9876543210")
+    said = say(road, request(target=f"/r1/{NARROW}/answer/now"))
+    assert said.line == "HTTP/1.1 200 OK" and b"987654321" not in said.raw
+    answers(road, "Content-Type: text/html", body=b"09876543210")
+    assert_fault(say(road, request(target=f"/r1/{NARROW}/answer/now")), "server.serverproxy.invalid_response", "not_filterable")
+    answers(road, "Content-Type: application/json", "Content-Encoding: gzip")
+    assert_fault(say(road, request(target=f"/r1/{NARROW}/answer/now")), "server.serverproxy.invalid_response", "not_filterable")
+
+
 # --- errors, both spellings, JSON and XML ---
 
 PATH = f"/r1/{SERVICE}/answer/now"
@@ -249,7 +281,7 @@ def methods(s, which, client=CLIENT, member=MEN):
 
 def test_methods_are_listed_and_those_that_a_grant_allows_now(road):
     listed = methods(road, "listMethods")
-    assert set(listed) == {"person", "open"}
+    assert set(listed) == {"person", "open", "narrow"}
     assert {k: v for k, v in listed["person"].items() if k != "endpoint_list"} == {
         "object_type": "SERVICE", "xroad_instance": "TN", "member_class": "GOV", "member_code": "MI", "subsystem_code": "civil",
         "service_code": "person", "service_type": "OPENAPI"}
