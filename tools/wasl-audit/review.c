@@ -157,6 +157,10 @@ static bool view_trusts(const struct view *view, const struct record *record,
         snprintf(words, 256, "its signer is not in the registry of then");
         return false;
     }
+    if (member->suspended) {
+        snprintf(words, 256, "admitted, although the registry of then suspends its signer");
+        return false;
+    }
     struct verified_key key;
     enum refusal refusal = trust_verify(view->trust, certificate->chain, member->anchor,
                                         member->certificate_subject, time, &key);

@@ -171,7 +171,7 @@ static void what_waits_for_a_suspended_member_is_not_delivered(void **state)
     desk_close(d);
 }
 
-/* Of two that wait for their turn at a provider the end of one must not send the other. */
+/* Of two whose time is over the end of one must not send the other, which waited for its turn. */
 static void a_request_that_waits_for_its_turn_is_not_sent_by_the_end_of_another(void **state)
 {
     (void)state;
@@ -182,15 +182,37 @@ static void a_request_that_waits_for_its_turn_is_not_sent_by_the_end_of_another(
     desk_ask(d, &second);
     AWAIT(delivered, VERB_DELIVER, MI, 1);
     NOT_SENT(VERB_DELIVER, MI, 1);
-    suspend(d, MEN);
-    take_effect(d);
+    d->io.now += 3600 * MICROSECONDS;
+    dispatch_deadlines(&d->io);
+    desk_settle(d);
     NOT_SENT(VERB_DELIVER, MI, 1);
-    assert_int_equal(desk_entries(d, first.header.exchange_id, ENTRY_INTERRUPTED), 1);
-    assert_int_equal(desk_entries(d, second.header.exchange_id, ENTRY_INTERRUPTED), 1);
+    assert_int_equal(desk_entries(d, first.header.exchange_id, ENTRY_TIMED_OUT), 1);
+    assert_int_equal(desk_entries(d, second.header.exchange_id, ENTRY_TIMED_OUT), 1);
     assert_room_is_free(d);
     sent_free(delivered);
     letter_free(&first);
     letter_free(&second);
+    desk_close(d);
+}
+
+static void a_response_behind_the_suspension_of_its_sender_is_refused(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q, a;
+    desk_ask(d, &q);
+    AWAIT(delivered, VERB_DELIVER, MI, 1);
+    suspend(d, MI); /* written, and the door still has the session */
+    letter_response(&a, &q, 50);
+    desk_submit(d, MI, 1, &a);
+    desk_settle(d);
+    assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_REFUSED), 1);
+    assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_INTERRUPTED), 1);
+    NOT_SENT(VERB_DELIVER, MEN, 1);
+    assert_room_is_free(d);
+    sent_free(delivered);
+    letter_free(&q);
+    letter_free(&a);
     desk_close(d);
 }
 
@@ -371,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_request_behind_the_suspension_of_its_sender_is_refused),
         cmocka_unit_test(what_waits_for_a_suspended_member_is_not_delivered),
         cmocka_unit_test(a_request_that_waits_for_its_turn_is_not_sent_by_the_end_of_another),
+        cmocka_unit_test(a_response_behind_the_suspension_of_its_sender_is_refused),
         cmocka_unit_test(a_suspended_member_opens_no_session_until_it_is_reinstated),
         cmocka_unit_test(nothing_is_delivered_to_a_provider_whose_certificate_is_revoked),
         cmocka_unit_test(a_request_at_the_door_while_its_provider_is_revoked_ends_at_once),

@@ -346,6 +346,23 @@ static void a_notice_brings_the_new_registry_and_an_older_one_is_never_taken(voi
     buffer_free(&second);
 }
 
+/* Whatever the bus delivers. */
+static void a_provider_refuses_a_suspended_consumer_by_its_own_registry(void **state)
+{
+    struct world *w = both(state);
+    struct buffer second = {0};
+    country_suspended = MEN;
+    country_sign_registry(2, &country()->registry, NULL, &second);
+    country_suspended = MEMBERS;
+    w->bus.registry = &second;
+    hand_bus_notice(&w->bus, MI);
+    world_run(w, second_registry);
+    ask_and_wait(w, world_ask_new(w, "01234567890"));
+    assert_int_equal(w->refusal, REFUSAL_MEMBER_SUSPENDED);
+    w->bus.registry = &country()->registry;
+    buffer_free(&second);
+}
+
 static void no_more_asks_are_taken_than_the_bound(void **state)
 {
     struct world *w = *state;
@@ -399,6 +416,7 @@ int main(void)
         TEST(an_adapter_that_stops_ends_its_asks),
         TEST(a_newer_registry_that_the_entry_names_is_fetched_before_judging),
         TEST(a_notice_brings_the_new_registry_and_an_older_one_is_never_taken),
+        TEST(a_provider_refuses_a_suspended_consumer_by_its_own_registry),
         TEST(no_more_asks_are_taken_than_the_bound),
         TEST(asks_under_way_count_against_the_bound_too),
     };
