@@ -252,6 +252,42 @@ static void the_providers_refusal_reaches_the_one_who_asked(void **state)
     assert_int_equal(verdict(*state, &r), REFUSAL_UNKNOWN_SUBJECT);
 }
 
+static bool has_second_registry(struct world *w)
+{
+    struct core_status status;
+    core_status(w->core[MEN], &status);
+    return status.registry_version == 2;
+}
+
+/* Its own registry and CRLs say so, of an answer to what it asked before. */
+static void a_response_of_a_provider_suspended_meanwhile_is_not_accepted(void **state)
+{
+    struct world *w = *state;
+    struct buffer second = {0};
+    country_suspended = MI;
+    country_sign_registry(2, &country()->registry, NULL, &second);
+    country_suspended = MEMBERS;
+    w->bus.registry = &second;
+    hand_bus_notice(&w->bus, MEN);
+    world_run(w, has_second_registry);
+    assert_int_equal(verdict(w, &plain), REFUSAL_MEMBER_SUSPENDED);
+    w->bus.registry = &country()->registry;
+    buffer_free(&second);
+}
+
+static void a_response_of_a_provider_revoked_meanwhile_is_not_accepted(void **state)
+{
+    struct world *w = *state;
+    struct buffer second = {0};
+    country_crl(2, MI, &second);
+    w->bus.crl = &second;
+    hand_bus_notice(&w->bus, MEN);
+    world_settle(w);
+    assert_int_equal(verdict(w, &plain), REFUSAL_CERTIFICATE_REVOKED);
+    w->bus.crl = &country()->crl;
+    buffer_free(&second);
+}
+
 static void a_second_response_is_not_given_to_anybody(void **state)
 {
     struct world *w = *state;
@@ -282,6 +318,8 @@ int main(void)
         TEST(a_response_sealed_to_somebody_else_is_not_accepted),
         TEST(a_response_from_the_future_is_not_accepted),
         TEST(the_providers_refusal_reaches_the_one_who_asked),
+        TEST(a_response_of_a_provider_suspended_meanwhile_is_not_accepted),
+        TEST(a_response_of_a_provider_revoked_meanwhile_is_not_accepted),
         TEST(a_second_response_is_not_given_to_anybody),
     };
     int result = cmocka_run_group_tests_name("core-consumer", tests, NULL, NULL);
