@@ -73,6 +73,16 @@ static int take_base(struct rest_site *site, struct error *e)
     return 0;
 }
 
+/* libcurl's parser forgives more than that ("http:///host"), and would then see other parts than we do. */
+static bool authority_plain(const char *url)
+{
+    const char *authority = strstr(url, "://");
+    size_t len = authority != NULL ? strcspn(authority + 3, "/") : 0;
+
+    return len > 0 && len == strspn(authority + 3,
+                                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_[]");
+}
+
 /* The parts that are used, from libcurl's own parser: it shall not understand another host than we do. */
 static int take_origin(struct rest_site *site, CURLU *url, struct error *e)
 {
@@ -80,10 +90,10 @@ static int take_origin(struct rest_site *site, CURLU *url, struct error *e)
     char *scheme = NULL, *host = NULL;
     int result = 0;
 
-    if (curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK ||
+    if (!authority_plain(text) || curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) || strstr(text, "://") == NULL) {
+        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
         result = error_set(e, ERROR_CONFIG, "\"%s\" is not https://HOST[:PORT][/base]", text);
         goto done;
     }
