@@ -15,9 +15,11 @@ TABLE = TOP / "bus/base/refusal.def"
 def table():
     """The rows as a reader of the file sees them; not by the C preprocessor."""
     text = TABLE.read_text(encoding="utf-8")
-    rows = re.findall(r'^REFUSAL\((\d+), ([A-Z_0-9]+), "([^"]+)", "([^"]*)",\s*"([^"]*)"\)$', text, re.M)
+    string = r'"((?:[^"\\]|\\.)*)"'
+    rows = re.findall(rf"^REFUSAL\((\d+), ([A-Z_0-9]+), {string},\s*{string},\s*{string}\)$", text, re.M)
     assert len(rows) == len(re.findall(r"^REFUSAL\(", text, re.M)) > 50
-    return [(int(number), name.lower(), xroad, cause, remedy) for number, name, xroad, cause, remedy in rows]
+    return [(int(number), name.lower(), xroad, *(words.replace('\\"', '"') for words in sentences))
+            for number, name, xroad, *sentences in rows]
 
 
 def wasl(*arguments):
