@@ -174,7 +174,7 @@ static void open_exchange(struct io *io, struct job *job)
         dispatch_end(io, x, ENTRY_INTERRUPTED, standing);
         return;
     }
-    if (!shares_send(&x->provider->answering, x->consumer->member, x, io->limits->pair_under_way))
+    if (!shares_send(&x->provider->answering, x->consumer->member, x, io->limits->pair_under_way, io->now))
         return;
     post_request(x);
     peers_pump(io->peers, x->provider);
@@ -254,8 +254,10 @@ static void finish_message(struct io *io, struct job *job)
 {
     struct message *m = &job->message;
     struct peer *peer = peers_find(io->peers, job->peer);
-    /* What may be tried again is no fault of its sender. */
-    if (m->answer != REFUSAL_NONE && !m->old && retry_after(m->answer) == 0)
+    /* A refusal that another's absence or the disk explains is no fault of its sender; to have asked for more
+     * than its share is, and so is to repeat oneself without end. */
+    if (m->old || (m->answer != REFUSAL_NONE && m->answer != REFUSAL_PROVIDER_UNAVAILABLE &&
+                   m->answer != REFUSAL_DISK_FULL && m->answer != REFUSAL_STOPPED))
         peers_done_refused(io->peers, peer, job->session, m->credit_messages, m->credit_bytes, io->monotonic);
     else
         peers_done(io->peers, peer, job->session, m->credit_messages, m->credit_bytes);
@@ -313,7 +315,7 @@ static void deliver_again(struct io *io, struct peer *peer)
                     return;
                 leave_provider(io, x);
                 exchanges_move(io->exchanges, x, peer);
-                shares_send(&peer->answering, x->consumer->member, x, io->limits->pair_under_way);
+                shares_send(&peer->answering, x->consumer->member, x, io->limits->pair_under_way, io->now);
             }
             if (x->posting == NULL && x->under_way)
                 post_request(x);

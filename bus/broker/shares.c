@@ -12,7 +12,7 @@
 struct share {
     char member[IDENTIFIER_MOST + 1];
     struct room room;
-    uint64_t under_way;
+    uint64_t under_way, most;      /* most: as of the last request */
     struct exchange *first, *last; /* that wait, oldest first */
 };
 
@@ -92,10 +92,27 @@ void shares_give(struct shares *shares, const char *member, uint64_t bytes)
     *share = shares->items[--shares->count];
 }
 
-bool shares_send(struct shares *shares, const char *member, struct exchange *exchange, uint64_t most)
+/* What stands before a member's request at the provider is what others have there: little, while there are
+ * others. */
+static uint64_t most_under_way(struct shares *shares, const char *member, uint64_t most, uint64_t now)
+{
+    struct asker *latest = &shares->askers[0];
+    if (strcmp(latest->member, member) != 0) {
+        shares->askers[1] = *latest;
+        snprintf(latest->member, sizeof(latest->member), "%s", member);
+    }
+    latest->at = now;
+    bool alone = shares->askers[1].at == 0 || now >= shares->askers[1].at + SHARES_MEMORY;
+    return alone || most == 0 ? most : (most + 3) / 4;
+}
+
+bool shares_send(struct shares *shares, const char *member, struct exchange *exchange, uint64_t most,
+                 uint64_t now)
 {
     struct share *share = find(shares, member);
+    most = most_under_way(shares, member, most, now);
     BUG_ON(share == NULL || exchange->waits || exchange->under_way);
+    share->most = most;
     if (share->first == NULL && (most == 0 || share->under_way < most)) {
         share->under_way++;
         exchange->under_way = true;
@@ -139,7 +156,7 @@ struct exchange *shares_done(struct shares *shares, const char *member, struct e
     exchange->under_way = false;
     share->under_way--;
     struct exchange *next = share->first;
-    if (next == NULL)
+    if (next == NULL || (share->most > 0 && share->under_way >= share->most))
         return NULL;
     stop_waiting(share, next);
     next->under_way = true;

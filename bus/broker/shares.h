@@ -7,6 +7,7 @@
  * under way to a provider at once; its others wait here, behind nobody else. The I/O thread's.
  */
 #include "broker/config.h"
+#include "registry/identifier.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,17 +22,26 @@ bool room_take(struct room *room, uint64_t bytes, const struct config_limits *li
 void room_give(struct room *room, uint64_t bytes);
 
 struct share;
+/* A member that has asked, and when last. */
+struct asker {
+    char member[IDENTIFIER_MOST + 1];
+    uint64_t at;
+};
 struct shares {
     struct room all;
-    struct share *items; /* of members that have something open */
+    struct asker askers[2]; /* the last two, the latest first */
+    struct share *items;    /* of members that have something open */
     size_t count, capacity;
 };
 bool shares_take(struct shares *shares, const char *member, uint64_t bytes,
                  const struct config_limits *limits);
 void shares_give(struct shares *shares, const char *member, uint64_t bytes);
 /* May this exchange's request be sent now? If not, it waits until shares_done brings it back. most: under way
- * of one member; 0: no bound. Between shares_take and shares_give of the same member. */
-bool shares_send(struct shares *shares, const char *member, struct exchange *exchange, uint64_t most);
+ * of one member that is alone; a quarter of it while another has asked within SHARES_MEMORY; 0: no bound.
+ * now: wall clock. Between shares_take and shares_give of the same member. */
+#define SHARES_MEMORY (10 * 1000000ULL)
+bool shares_send(struct shares *shares, const char *member, struct exchange *exchange, uint64_t most,
+                 uint64_t now);
 /* This exchange no longer counts, whether it was sent or waits. What may be sent instead; NULL. */
 struct exchange *shares_done(struct shares *shares, const char *member, struct exchange *exchange);
 void shares_free(struct shares *shares);
