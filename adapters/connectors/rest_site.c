@@ -47,15 +47,6 @@ static bool is_loopback(const char *host)
     return sscanf(host, "127.%3u.%3u.%3u%n", &b, &c, &d, &end) == 3 && host[end] == 0 && (b | c | d) < 256;
 }
 
-static bool has_part(CURLU *url, CURLUPart part)
-{
-    char *text = NULL;
-    bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
-
-    curl_free(text);
-    return has;
-}
-
 static int take_base(struct rest_site *site, struct error *e)
 {
     const char *url = site->options->url;
@@ -90,6 +81,9 @@ static int take_origin(struct rest_site *site, CURLU *url, struct error *e)
     char *scheme = NULL, *host = NULL;
     int result = 0;
 
+    /* Not shown: it may hold a password. */
+    if (strpbrk(text, "?#@") != NULL)
+        return error_set(e, ERROR_CONFIG, "the url may hold a host, a port and a path, and nothing else");
     if (!authority_plain(text) || curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
@@ -98,10 +92,7 @@ static int take_origin(struct rest_site *site, CURLU *url, struct error *e)
         goto done;
     }
     site->tls = strcmp(scheme, "https") == 0;
-    if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD) ||
-        has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT) || strpbrk(text, "?#@") != NULL)
-        result = error_set(e, ERROR_CONFIG, "the url may hold a host, a port and a path, and nothing else");
-    else if (!site->tls && site->options->unix_path == NULL && !is_loopback(host))
+    if (!site->tls && site->options->unix_path == NULL && !is_loopback(host))
         result =
             error_set(e, ERROR_CONFIG,
                       "\"%s\": http would carry personal data in clear over a network: use https with ca, "
