@@ -66,7 +66,8 @@ def test_the_bus_shows_its_metrics_on_loopback_and_on_the_audit_socket(sandbox):
         assert connection.getresponse().status == expected, (method, path)
         connection.close()
     status, text = s.bus.get("/metrics")
-    assert status == 200 and metrics(text.decode()).keys() == seen.keys()
+    # Counted values may have appeared since; nothing that was there is missing.
+    assert status == 200 and seen.keys() <= metrics(text.decode()).keys()
 
 
 def start_adapter(s, member, subsystems, services=(), **more):
