@@ -23,6 +23,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import ssl
 import sys
@@ -279,6 +280,7 @@ class Provider:
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # its folder goes all the same
     folder = pathlib.Path(tempfile.mkdtemp(prefix="wasl-rest-"))
     try:
         keys, provider = Keys(folder), Provider()
