@@ -84,8 +84,8 @@ class Yard:
     # --- what can be seen from outside ---
 
     def answered(self):
-        """How many requests the provider has answered: nothing that was refused may show here."""
-        return self.provider.status()["answered"]
+        """How many requests have reached the provider: nothing that was refused may show here."""
+        return self.provider.process.text().count(" request_answered ")
 
     def anonymous_memory(self):
         """RssAnon of the front's adapter, bytes."""
