@@ -11,6 +11,7 @@
 #include "base/scrape.h"
 #include "base/store.h"
 #include "core/core.h"
+#include "daemon/descriptors.h"
 #include "daemon/generation.h"
 #include "daemon/reload.h"
 #include "daemon/vitals.h"
@@ -163,6 +164,7 @@ static int open_front(struct adapter *a, struct error *e)
     struct front_options options;
 
     front_options_of(a, a->current->config, &options);
+    descriptors_raise(a->current->config);
     a->front = front_new(&options, e);
     return a->front != NULL ? 0 : -1;
 }
@@ -233,6 +235,7 @@ static void reload_ready(void *arg, struct generation *next)
 
     /* The one step that can fail, and then nothing of it has happened. */
     front_options_of(a, next->config, &front);
+    descriptors_raise(next->config);
     if (front_reload(a->front, &front, &e) != 0) {
         log_error("configuration_fault", "fault=%s", e.text);
         alarm_set(ALARM_RELOAD_FAILED, true, NULL);

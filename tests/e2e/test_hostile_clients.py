@@ -184,14 +184,16 @@ def test_a_body_over_the_limit_is_refused_announced_or_not(yard):
     assert converse(yard.dial(), head("Content-Length: 99999999999\r\n"))[0].refusal == "too_large"
 
 
-def test_a_compressed_bomb_is_passed_on_as_it_is_or_refused_and_never_inflated(yard):
+def test_a_compressed_bomb_is_never_inflated(yard):
+    """With its encoding said it is refused; without, it is bytes like any others."""
     bomb = gzip.compress(b"\0" * (500 * MIB // 4), 1)
     assert len(bomb) < MIB
     before = yard.anonymous_memory()
-    for field in (b"Content-Encoding: gzip\r\n", b"Content-Encoding: gzip\r\nAccept-Encoding: gzip\r\n"):
-        got = converse(yard.dial(), request(bomb, extra=field + b"Connection: close\r\n"))[0]
-        assert (got.status, got.body) == (200, bomb)
-        yard.reached += 1
+    got = converse(yard.dial(), request(bomb, extra=b"Content-Encoding: gzip\r\nConnection: close\r\n"))[0]
+    assert got.status >= 400 and len(got.body) < 1000
+    got = converse(yard.dial(), request(bomb, extra=b"Accept-Encoding: gzip\r\nConnection: close\r\n"))[0]
+    assert (got.status, got.body) == (200, bomb)
+    yard.reached = 1
     assert yard.anonymous_memory() - before < 16 * MIB
 
 
