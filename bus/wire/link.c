@@ -41,6 +41,9 @@ bool link_endpoint_valid(const char *endpoint, bool any_port)
     uint64_t port;
     if (colon == NULL || colon == host || strchr(host, '/') != NULL)
         return false;
+    for (const char *p = host; p < colon; p++) /* a name that libzmq would only fail to resolve, for ever */
+        if (*p <= ' ' || *p >= 0x7f)
+            return false;
     if (any_port && strcmp(colon + 1, "*") == 0)
         return true;
     return decimal_parse(bytes_of_string(colon + 1), &port) && port >= 1 && port <= 65535;

@@ -308,7 +308,8 @@ static void an_endpoint_has_a_host_and_a_port_that_exists(void **state)
     assert_true(link_endpoint_valid("tcp://127.0.0.1:*", true));
     const char *const bad[] = {
         "tcp://127.0.0.1:*", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:0", "tcp://127.0.0.1",
-        "tcp://:7400",       "ipc:///tmp/x",          "tcp://h:7400/path", ""};
+        "tcp://:7400",       "ipc:///tmp/x",          "tcp://h:7400/path", "",
+        "tcp://a b:7400",    "tcp://bus\x01.tn:7400"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         if (link_endpoint_valid(bad[i], false))
             fail_msg("%s", bad[i]);
