@@ -12,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t session_now(const struct session *s)
-{
-    return loop_now_monotonic(s->loop);
-}
-
 /* --- going down --- */
 
 static void forget_traffic(struct session *s)

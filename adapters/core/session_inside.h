@@ -90,7 +90,11 @@ struct session {
     uint64_t malformed_since;
 };
 
-uint64_t session_now(const struct session *s); /* monotonic */
+/* Monotonic; the loop's reading of this turn. */
+static inline uint64_t session_now(const struct session *s)
+{
+    return loop_now_monotonic(s->loop);
+}
 
 /* session_out.c */
 /* The session has to end, without a word or with a BYE. The first reason stands. */

@@ -1,6 +1,5 @@
 #include "daemon/config.h"
 #include "base/clock.h"
-#include "base/credential.h"
 #include "base/error.h"
 #include "base/process.h"
 #include "base/scrape.h"
@@ -12,42 +11,6 @@
 #include <string.h>
 
 #define CONFIG_MOST ((size_t)1 << 20)
-
-/* Everything that the configuration owns, freed together. */
-struct config_memory {
-    struct config_memory *next;
-    void *block;
-};
-static void *keep(struct config *config, void *block)
-{
-    struct config_memory *m = memory_zeroed(1, sizeof *m);
-
-    m->block = block;
-    m->next = config->memory;
-    config->memory = m;
-    return block;
-}
-
-void *keep_zeroed(struct config *config, size_t count, size_t size)
-{
-    return keep(config, memory_zeroed(count + 1, size));
-}
-
-const char *keep_printf(struct config *config, const char *format, ...)
-{
-    va_list args;
-    char *text = NULL;
-
-    va_start(args, format);
-    BUG_ON(vasprintf(&text, format, args) < 0);
-    va_end(args);
-    return keep(config, text);
-}
-
-const char *file_path(struct judge *j, const char *path)
-{
-    return keep(j->config, credential_path(path, j->folder, strlen(j->folder)));
-}
 
 static bool is_member(const char *id)
 {
@@ -351,12 +314,7 @@ void config_free(struct config *config)
 {
     if (config == NULL)
         return;
-    while (config->memory != NULL) {
-        struct config_memory *m = config->memory;
-        config->memory = m->next;
-        free(m->block);
-        free(m);
-    }
+    keep_nothing(config);
     yamlfile_free(config->file);
     free(config);
 }

@@ -14,9 +14,12 @@ struct judge {
 
 #define FAULT(j, path, ...) yamlfile_fault((j)->config->file, (j)->faults, path, __VA_ARGS__)
 
-/* Memory that the configuration owns. keep_zeroed: of one more than count, so never of none. */
+/* Memory that the configuration owns, freed together by keep_nothing. keep_zeroed: of one more than count, so
+ * never of none. */
+void *keep(struct config *config, void *block);
 void *keep_zeroed(struct config *config, size_t count, size_t size);
 const char *keep_printf(struct config *config, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void keep_nothing(struct config *config);
 /* As the file means it: relative to its own folder. */
 const char *file_path(struct judge *j, const char *path);
 

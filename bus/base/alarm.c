@@ -2,7 +2,6 @@
 
 #include "error.h"
 #include "log.h"
-#include "metrics.h"
 
 #include <stdatomic.h>
 
@@ -16,8 +15,8 @@ static const struct {
 static char names[ALARM_COUNT][32];
 static atomic_bool raised_now[ALARM_COUNT];
 
-/* The table's names become enumerators, so they are upper case there; and a monitor is to see the alarms that
- * are not raised too. Before main, so that readers on any thread need no lock. */
+/* The table's names become enumerators, so they are upper case there. Before main, so that readers on any
+ * thread need no lock. */
 __attribute__((constructor)) static void name_the_alarms(void)
 {
     static const char *const upper[] = {
@@ -29,7 +28,6 @@ __attribute__((constructor)) static void name_the_alarms(void)
         for (size_t j = 0; j + 1 < sizeof(names[i]) && upper[i][j] != '\0'; j++)
             names[i][j] =
                 (char)(upper[i][j] >= 'A' && upper[i][j] <= 'Z' ? upper[i][j] - 'A' + 'a' : upper[i][j]);
-        metric_set_for(METRIC_ALARM, (unsigned)i, 0);
     }
 }
 
@@ -37,7 +35,6 @@ void alarm_set(enum alarm alarm, bool raised, const char *detail)
 {
     if (atomic_exchange(&raised_now[alarm], raised) == raised)
         return;
-    metric_set_for(METRIC_ALARM, alarm, raised);
     if (raised)
         log_error("alarm", "name=%s detail=%s what=%s remedy=%s", names[alarm], detail != NULL ? detail : "-",
                   rows[alarm].words, rows[alarm].remedy);

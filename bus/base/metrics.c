@@ -11,7 +11,7 @@
 #define OTHER (CELLS - 1) /* whatever is outside of its set */
 #define UNSET INT64_MIN   /* of a gauge */
 
-enum kind { COUNTER, LEVEL, GAUGE, TIMES };
+enum kind { COUNTER, LEVEL, GAUGE, TIMES, STATE }; /* STATE: of the alarms, which are kept in alarm.c */
 enum labels { LABELS_NONE, LABELS_REFUSAL, LABELS_STATUS, LABELS_ALARM, LABELS_OUTCOME, LABELS_STAGE };
 
 static const struct {
@@ -32,8 +32,7 @@ static const uint64_t bounds[] = {250,    500,    1000,   2500,    5000,    1000
                                   100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
 enum { BOUNDS = sizeof bounds / sizeof bounds[0], CELL_MORE = BOUNDS, CELL_SUM, CELL_COUNT };
 
-/* Each cell holds the difference from its first value, so that constructors of other files may set a gauge
- * before anything here has run. */
+/* Each cell holds the difference from its first value, so that nothing has to be filled in at the start. */
 static atomic_int_fast64_t cells[METRIC_COUNT][CELLS];
 
 static uint64_t first_value(enum metric metric)
@@ -226,6 +225,11 @@ static void write_values(enum metric metric, struct buffer *out)
             write_line(metric, NULL, value, out);
         return;
     }
+    if (rows[metric].kind == STATE) { /* those that are not raised are seen too */
+        for (unsigned i = 0; i < ALARM_COUNT; i++)
+            write_line(metric, alarm_name(i), alarm_raised((enum alarm)i), out);
+        return;
+    }
     for (unsigned i = 0; i < CELLS; i++) {
         int64_t value = read_cell(metric, i);
         const char *label = label_value(rows[metric].labels, i);
@@ -236,7 +240,7 @@ static void write_values(enum metric metric, struct buffer *out)
 
 void metrics_write(enum metric_side side, struct buffer *out)
 {
-    static const char *const kinds[] = {"counter", "gauge", "gauge", "histogram"};
+    static const char *const kinds[] = {"counter", "gauge", "gauge", "histogram", "gauge"};
     for (enum metric m = 0; m < METRIC_COUNT; m++) {
         if ((rows[m].side & side) == 0)
             continue;

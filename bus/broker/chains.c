@@ -117,25 +117,24 @@ static int by_leaf(const void *a, const void *b)
                   HASH_SIZE);
 }
 
-static enum refusal judge_one(const struct snapshot *snapshot, const struct presented *presented,
-                              uint64_t now)
+static enum refusal judge_one(const struct presented *presented, const struct registry *registry,
+                              struct trust *trust, uint64_t now)
 {
-    const struct registry_member *member =
-        registry_member(snapshot_registry(snapshot), bytes_of_string(presented->member));
+    const struct registry_member *member = registry_member(registry, bytes_of_string(presented->member));
     struct verified_key key;
     return member == NULL ? REFUSAL_UNKNOWN_MEMBER
-                          : trust_verify(snapshot_trust(snapshot), presented->chain, member->anchor,
-                                         member->certificate_subject, now, &key);
+                          : trust_verify(trust, presented->chain, member->anchor, member->certificate_subject,
+                                         now, &key);
 }
 
-struct chain_verdict *chains_judge(struct chains *chains, const struct snapshot *snapshot, uint64_t now,
-                                   size_t *count)
+struct chain_verdict *chains_judge(struct chains *chains, const struct registry *registry,
+                                   struct trust *trust, uint64_t now, size_t *count)
 {
     struct presented **all = take_all(chains, count);
     struct chain_verdict *verdicts = memory_zeroed(*count + 1, sizeof(*verdicts));
     for (size_t i = 0; i < *count; i++) {
         memcpy(verdicts[i].leaf, all[i]->leaf, HASH_SIZE);
-        verdicts[i].refusal = judge_one(snapshot, all[i], now);
+        verdicts[i].refusal = judge_one(all[i], registry, trust, now);
         presented_free(all[i]);
     }
     free(all);

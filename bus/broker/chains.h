@@ -2,8 +2,9 @@
 #define WASL_BROKER_CHAINS_H
 /* The certificate chains that members have presented in this process, by the hash of their leaf. Any thread.
  */
-#include "broker/job.h"
+#include "base/refusal.h"
 #include "crypto/trust.h"
+#include "registry/registry.h"
 #include "registry/identifier.h"
 
 #include <stdatomic.h>
@@ -18,16 +19,22 @@ struct presented {
 };
 struct chains;
 
+/* What a snapshot makes of a chain that was presented before it. */
+struct chain_verdict {
+    uint8_t leaf[HASH_SIZE];
+    enum refusal refusal;
+};
+
 struct chains *chains_new(void);
 void chains_free(struct chains *chains); /* NULL is harmless */
 /* Takes chain over. A member has the last CHAINS_OF_MEMBER that it presented: older ones make room. */
 #define CHAINS_OF_MEMBER 16
 void chains_add(struct chains *chains, const char *member, struct chain *chain,
                 const uint8_t object[HASH_SIZE]);
-/* What a snapshot makes of each chain that is here: a list by leaf, rising, that the caller frees. Takes its
- * time: not for a loop's thread. */
-struct chain_verdict *chains_judge(struct chains *chains, const struct snapshot *snapshot, uint64_t now,
-                                   size_t *count);
+/* What registry and trust set make of each chain that is here: a list by leaf, rising, that the caller frees.
+ * Takes its time: not for a loop's thread. */
+struct chain_verdict *chains_judge(struct chains *chains, const struct registry *registry,
+                                   struct trust *trust, uint64_t now, size_t *count);
 /* Has a CA of one of them signed CRL i of a trust set? (Only chains that lead to an anchor are here.) */
 bool chains_sign_crl(struct chains *chains, const struct trust *trust, size_t i);
 /* NULL: not among them. */

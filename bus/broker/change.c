@@ -1,7 +1,7 @@
 #include "broker/change.h"
 
 #include "base/log.h"
-#include "broker/dispatch.h"
+#include "broker/ending.h"
 #include "session.pb-c.h"
 #include "wire/entry.h"
 #include "wire/link.h"
@@ -15,7 +15,8 @@ static const struct bytes nothing = {(const uint8_t *)"", 0};
 struct job *change_new(struct snapshot *snapshot, struct chains *chains, uint64_t now)
 {
     struct job *job = job_new(JOB_CHANGE, snapshot, now);
-    job->change.verdicts = chains_judge(chains, snapshot, now, &job->change.verdict_count);
+    job->change.verdicts = chains_judge(chains, snapshot_registry(snapshot), snapshot_trust(snapshot), now,
+                                        &job->change.verdict_count);
     return job;
 }
 
@@ -69,21 +70,13 @@ static void judge_peer(struct io *io, struct peer *peer, const struct change *ch
 
 /* --- exchanges --- */
 
-enum refusal change_standing(const struct io *io, const struct peer *peer)
-{
-    enum refusal standing = registry_standing(snapshot_registry(io->snapshot), bytes_of_string(peer->member));
-    if (standing == REFUSAL_NONE && peer->session != NULL && peer->session->revoked)
-        standing = REFUSAL_CERTIFICATE_REVOKED;
-    return standing;
-}
-
 static void end_exchanges_of(struct io *io, struct peer *provider)
 {
-    enum refusal answering = change_standing(io, provider);
+    enum refusal answering = ending_due(io, provider);
     for (struct exchange *x = provider->answers; x != NULL; x = x->after) {
-        enum refusal reason = answering != REFUSAL_NONE ? answering : change_standing(io, x->consumer);
+        enum refusal reason = answering != REFUSAL_NONE ? answering : ending_due(io, x->consumer);
         if (reason != REFUSAL_NONE && !x->ending)
-            dispatch_end(io, x, ENTRY_INTERRUPTED, reason);
+            ending_begin(io, x, ENTRY_INTERRUPTED, reason);
     }
 }
 

@@ -13,9 +13,6 @@
 
 /* Any thread but a loop's: judges every chain presented so far. */
 struct job *change_new(struct snapshot *snapshot, struct chains *chains, uint64_t now);
-/* Why nothing may be exchanged with a peer now, REFUSAL_NONE: UNKNOWN_MEMBER, MEMBER_SUSPENDED,
- * CERTIFICATE_REVOKED. */
-enum refusal change_standing(const struct io *io, const struct peer *peer);
 /* I/O thread: the writer has recorded it. */
 void change_apply(struct io *io, const struct job *job);
 

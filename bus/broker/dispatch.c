@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/change.h"
+#include "broker/ending.h"
 #include "session.pb-c.h"
 #include "crypto/seal.h"
 #include "wire/entry.h"
@@ -134,19 +135,6 @@ static void end_exchange(struct io *io, struct exchange *x)
     count_open(io);
 }
 
-void dispatch_end(struct io *io, struct exchange *x, unsigned type, enum refusal reason)
-{
-    struct job *job = job_new(JOB_END, io->snapshot, io->now);
-    memcpy(job->end.exchange_id, x->id, sizeof(x->id));
-    job->end.type = type;
-    job->end.reason = reason;
-    exchanges_mark_ending(io->exchanges, x);
-    /* What has not left by now does not leave any more. */
-    if (x->posting != NULL)
-        mailbox_withdraw(&x->provider->requests, x->posting);
-    pipeline_own(io->pipeline, job);
-}
-
 static void open_exchange(struct io *io, struct job *job)
 {
     struct message *m = &job->message;
@@ -166,12 +154,12 @@ static void open_exchange(struct io *io, struct job *job)
     exchanges_add(io->exchanges, x);
     count_open(io);
     if (io->stopping) { /* it was inside when the rest was ended */
-        dispatch_end(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
+        ending_begin(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
         return;
     }
-    enum refusal standing = change_standing(io, x->provider);
+    enum refusal standing = ending_due(io, x->provider);
     if (standing != REFUSAL_NONE) { /* since the door looked */
-        dispatch_end(io, x, ENTRY_INTERRUPTED, standing);
+        ending_begin(io, x, ENTRY_INTERRUPTED, standing);
         return;
     }
     if (!shares_send(&x->provider->answering, x->consumer->member, x, io->limits->pair_under_way, io->now))
@@ -456,7 +444,7 @@ void dispatch_deadlines(struct io *io)
 {
     struct exchange *x;
     while ((x = exchanges_first(io->exchanges)) != NULL && x->deadline <= io->now)
-        dispatch_end(io, x, ENTRY_TIMED_OUT, REFUSAL_PROVIDER_TIMEOUT);
+        ending_begin(io, x, ENTRY_TIMED_OUT, REFUSAL_PROVIDER_TIMEOUT);
 }
 
 uint64_t dispatch_next_deadline(const struct io *io)
@@ -469,7 +457,7 @@ void dispatch_interrupt_all(struct io *io)
 {
     struct exchange *x;
     while ((x = exchanges_first(io->exchanges)) != NULL)
-        dispatch_end(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
+        ending_begin(io, x, ENTRY_INTERRUPTED, REFUSAL_INTERRUPTED);
 }
 
 void dispatch_bye_all(struct io *io, enum refusal reason, struct bytes checkpoint)

@@ -6,8 +6,6 @@
 
 /* One result. Frees the job. */
 void dispatch_result(struct io *io, struct job *job);
-/* Asks the writer to end one, as TIMED_OUT or INTERRUPTED: it is delivered no more. Not twice. */
-void dispatch_end(struct io *io, struct exchange *exchange, unsigned type, enum refusal reason);
 /* Asks the writer to end the exchanges whose time is over. */
 void dispatch_deadlines(struct io *io);
 /* Wall clock of the next deadline; UINT64_MAX: none. */

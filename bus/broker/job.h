@@ -96,11 +96,7 @@ struct fetch {
     struct buffer data;
 };
 
-/* What a snapshot makes of a chain that was presented before it. */
-struct chain_verdict {
-    uint8_t leaf[HASH_SIZE];
-    enum refusal refusal;
-};
+struct chain_verdict; /* broker/chains.h */
 struct change {
     struct chain_verdict *verdicts; /* by leaf, rising */
     size_t verdict_count;
