@@ -8,8 +8,8 @@
 #include "base/metrics.h"
 #include "broker/evidence.h"
 #include "broker/limiter.h"
+#include "broker/receipts.h"
 #include "ledger.pb-c.h"
-#include "tlog/tree.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -22,8 +22,8 @@
 /* For the operator: in the log and in the file STOPPED. */
 #define INCONSISTENT_WORDS                                                                                   \
     "an adapter holds a checkpoint, signed by this ledger's key, that this ledger does not extend: it was "  \
-    "rolled back "                                                                                           \
-    "(restored from a backup), or it shows different members different logs; see bus/broker/README.md"
+    "rolled back (restored from a backup), or it shows different members different logs; "                   \
+    "see bus/broker/README.md"
 
 struct writer {
     struct writer_options options;
@@ -262,135 +262,6 @@ static void put_job(struct writer *w, struct job *job, struct ledger_result *res
     }
 }
 
-/* --- after the commit --- */
-
-static void receipt(struct writer *w, uint64_t index, struct buffer *entry, struct buffer *proof)
-{
-    struct error e = {0};
-    if (ledger_receipt(w->options.ledger, index, entry, proof, &e) < 0)
-        fatal("ledger_read_failed", &e);
-}
-
-static enum refusal end_as_refusal(const struct entry *entry)
-{
-    switch (entry->type) {
-    case ENTRY_REFUSED:
-    case ENTRY_INTERRUPTED:
-        return (enum refusal)entry->reason;
-    case ENTRY_TIMED_OUT:
-        return REFUSAL_PROVIDER_TIMEOUT;
-    default:
-        /* An admitted response whose body is gone, unless dispatch still holds it. */
-        return REFUSAL_INTERRUPTED;
-    }
-}
-
-/* What the entry found for a message that had been here before means to its sender. */
-static void answer_old(struct message *m, const struct ledger_result *result)
-{
-    struct entry entry;
-    struct entry_hold hold;
-    struct error e = {0};
-    if (!entry_decode(buffer_bytes(&m->entry), &entry, &hold)) {
-        error_set(&e, ERROR_INTEGRITY, "entry %" PRIu64 " of the ledger cannot be read", result->index);
-        fatal("ledger_read_failed", &e);
-    }
-    m->entry_type = entry.type;
-    bool request = m->header.kind == MESSAGE_REQUEST;
-    m->ended = request && result->terminal != UINT64_MAX;
-    m->open = request && !m->ended;
-    if (m->ended)
-        m->answer = end_as_refusal(&entry);
-    else if (entry.type == ENTRY_REFUSED && m->header.kind != MESSAGE_REFUSAL)
-        m->answer = (enum refusal)entry.reason;
-    entry_release(&hold);
-}
-
-static void finish_message(struct writer *w, struct job *job, const struct ledger_result *result)
-{
-    struct message *m = &job->message;
-    if (result->index == UINT64_MAX)
-        return; /* nothing was written: the answer says why */
-    m->old = result->old;
-    receipt(w, result->old && result->terminal != UINT64_MAX ? result->terminal : result->index, &m->entry,
-            &m->proof);
-    if (result->old) {
-        answer_old(m, result);
-        return;
-    }
-    m->entry_type = result->type;
-    /* A refusal that the member itself reports is recorded as one; to its sender that is a receipt. */
-    bool reported = m->verdict == REFUSAL_NONE && m->header.kind == MESSAGE_REFUSAL &&
-                    (uint32_t)result->reason == m->header.outcome;
-    if (result->type == ENTRY_REFUSED && !reported)
-        m->answer = result->reason;
-    status_entry(w->options.status, result->type, (unsigned)result->reason);
-}
-
-static void consistency(struct writer *w, uint64_t old_size, uint64_t new_size, uint8_t (**proof)[HASH_SIZE],
-                        size_t *proof_count, struct buffer *note)
-{
-    struct checkpoint to;
-    struct error e = {0};
-    *proof = memory_zeroed(TREE_PROOF_MOST, HASH_SIZE);
-    if (ledger_consistency(w->options.ledger, old_size, new_size, *proof, proof_count, &to, note, &e) < 0)
-        fatal("ledger_read_failed", &e);
-}
-
-static void finish_hello(struct writer *w, struct job *job)
-{
-    struct hello *h = &job->hello;
-    if (h->verdict != REFUSAL_NONE)
-        return;
-    if (w->stopped) {
-        h->verdict = REFUSAL_STOPPED;
-        return;
-    }
-    if (h->has_seen && h->seen.size > 0 && h->seen.size < ledger_size(w->options.ledger))
-        consistency(w, h->seen.size, 0, &h->proof, &h->proof_count, &h->latest);
-    else
-        ledger_checkpoint(w->options.ledger, &h->latest, NULL);
-}
-
-/* Sizes that this ledger does not have are answered with no proof at all: the adapter knows what that means.
- */
-static void finish_prove(struct writer *w, struct job *job)
-{
-    struct prove *p = &job->prove;
-    uint64_t size = ledger_size(w->options.ledger);
-    uint64_t new_size = p->new_size == 0 ? size : p->new_size;
-    if (w->stopped || new_size > size || p->old_size > new_size)
-        return;
-    p->new_size = new_size;
-    consistency(w, p->old_size, new_size, &p->proof, &p->proof_count, &p->note);
-}
-
-static void finish_job(struct writer *w, struct job *job, const struct ledger_result *result)
-{
-    switch (job->kind) {
-    case JOB_MESSAGE:
-        finish_message(w, job, result);
-        break;
-    case JOB_HELLO:
-        finish_hello(w, job);
-        break;
-    case JOB_PROVE:
-        finish_prove(w, job);
-        break;
-    case JOB_END:
-        job->end.old = result->old;
-        if (!result->old) {
-            receipt(w, result->index, &job->end.entry, &job->end.proof);
-            status_entry(w->options.status, result->type, (unsigned)result->reason);
-        }
-        break;
-    case JOB_CHANGE:
-    case JOB_CLOSE:
-    case JOB_FETCH:
-        break;
-    }
-}
-
 /* --- the thread --- */
 
 /* Everything that waits, up to the bounds. */
@@ -411,55 +282,14 @@ static bool writes(const struct job *job)
     return job->kind != JOB_PROVE && job->kind != JOB_FETCH;
 }
 
-/* Is there an earlier key in this batch with the same exchange id, which is not the same message? */
-static bool has_rival(const struct writer *w, size_t i)
-{
-    const struct message *m = &w->batch[i]->message;
-    for (size_t j = 0; j < i; j++) {
-        const struct message *before = &w->batch[j]->message;
-        if (w->batch[j]->kind == JOB_MESSAGE && before->kept &&
-            memcmp(before->header.exchange_id, m->header.exchange_id, 16) == 0 &&
-            memcmp(before->leaf, m->leaf, HASH_SIZE) != 0)
-            return true;
-    }
-    return false;
-}
-
-/* Only what the ledger is going to take: a record without an entry would stay until the next start, and a
- * member could fill the vault with them. */
-static void mark_evidence(struct writer *w)
-{
-    struct error e = {0};
-    for (size_t i = 0; i < w->count; i++) {
-        struct job *job = w->batch[i];
-        if (!evidence_is_due(job) || w->full || job->snapshot != w->snapshot)
-            continue;
-        if (has_rival(w, i)) {
-            job->message.verdict = REFUSAL_REPLAYED_ID;
-            continue;
-        }
-        const struct ledger_message record = {.header = &job->message.header, .leaf = job->message.leaf};
-        int wanted = ledger_wants_key(w->options.ledger, &record, &e);
-        if (wanted < 0)
-            fatal("ledger_read_failed", &e);
-        job->message.kept = wanted == 1;
-    }
-}
-
 /* Day keys, sealed to the oversight key, are durable before the entry that promises them. */
 static void keep_evidence(struct writer *w)
 {
     struct error e = {0};
-    mark_evidence(w);
-    if (evidence_keep(w->options.vault, w->batch, w->count, &e) == 0)
-        return;
-    if (e.kind != ERROR_FULL)
+    if (!w->full && evidence_mark(w->options.ledger, w->snapshot, w->batch, w->count, &e) < 0)
+        fatal("ledger_read_failed", &e);
+    if (evidence_keep(w->options.vault, w->batch, w->count, &e) < 0)
         fatal("vault_failed", &e);
-    /* A day key that cannot be kept is not promised; everything else goes on. */
-    log_error("vault_full", "reason=%s", e.text);
-    for (size_t i = 0; i < w->count; i++)
-        if (w->batch[i]->kind == JOB_MESSAGE && w->batch[i]->message.kept)
-            w->batch[i]->message.verdict = REFUSAL_DISK_FULL;
 }
 
 /* It is still counted in the pipeline, so there is room for it; only at the very end admit takes nothing
@@ -501,12 +331,14 @@ static void write_batch(struct writer *w)
         metric_add(METRIC_LEDGER_BATCH, w->count);
     }
     note_disk(w);
+    const struct receipts_source after = {w->options.ledger, w->options.status, w->stopped};
     for (size_t i = 0; i < w->count; i++) {
         if (w->again[i]) {
             judge_again(w, w->batch[i]);
             continue;
         }
-        finish_job(w, w->batch[i], &w->results[i]);
+        if (receipts_give(&after, w->batch[i], &w->results[i], &e) < 0)
+            fatal("ledger_read_failed", &e);
         pipeline_pass(pipeline_results(w->options.pipeline), w->batch[i]);
     }
 }
