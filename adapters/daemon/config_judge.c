@@ -1,7 +1,7 @@
 #include "daemon/config_judge.h"
 
-#include "base/credential.h"
 #include "base/error.h"
+#include "manners/credential.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 #include "daemon/vitals.h"
 #include "base/alarm.h"
 #include "base/clock.h"
-#include "base/clock_sync.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/notify.h"
-#include "base/process.h"
+#include "manners/clock_sync.h"
+#include "manners/notify.h"
+#include "manners/process.h"
 #include <inttypes.h>
 #include <openssl/x509.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/heart.h"
 #include "base/log.h"
+#include "manners/heart.h"
 #include "broker/judge.h"
 #include "ledger/truststore.h"
 #include "session.pb-c.h"

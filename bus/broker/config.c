@@ -1,10 +1,10 @@
 #include "broker/config.h"
 
-#include "base/credential.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/process.h"
-#include "base/scrape.h"
+#include "manners/credential.h"
+#include "manners/process.h"
+#include "manners/scrape.h"
 #include "registry/identifier.h"
 #include "tlog/note.h"
 #include "wire/link.h"

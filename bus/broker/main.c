@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/process.h"
 #include "base/store.h"
+#include "manners/process.h"
 
 #include <argp.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
-#include "credential.h"
+#include "manners/credential.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-#include "process.h"
+#include "manners/process.h"
 
-#include "error.h"
-#include "log.h"
-#include "metrics.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/metrics.h"
 
 #include <dirent.h>
 #include <errno.h>

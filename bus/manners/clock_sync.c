@@ -1,8 +1,8 @@
-#include "clock_sync.h"
+#include "manners/clock_sync.h"
 
-#include "alarm.h"
-#include "log.h"
-#include "metrics.h"
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/metrics.h"
 
 #include <errno.h>
 #include <stdbool.h>

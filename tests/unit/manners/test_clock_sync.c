@@ -1,4 +1,4 @@
-#include "base/clock_sync.h"
+#include "manners/clock_sync.h"
 
 #include "base/alarm.h"
 #include "base/log.h"

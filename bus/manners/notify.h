@@ -1,5 +1,5 @@
-#ifndef WASL_BASE_NOTIFY_H
-#define WASL_BASE_NOTIFY_H
+#ifndef WASL_MANNERS_NOTIFY_H
+#define WASL_MANNERS_NOTIFY_H
 /*
  * What the service manager is told (sd_notify(3)); nothing happens where no NOTIFY_SOCKET is set. Each call
  * is one datagram to it, from whatever thread.

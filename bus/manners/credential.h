@@ -1,5 +1,5 @@
-#ifndef WASL_BASE_CREDENTIAL_H
-#define WASL_BASE_CREDENTIAL_H
+#ifndef WASL_MANNERS_CREDENTIAL_H
+#define WASL_MANNERS_CREDENTIAL_H
 /*
  * Where a file that a configuration names is: an absolute path is that; "credential:NAME" is the file NAME of
  * $CREDENTIALS_DIRECTORY, where systemd puts what LoadCredential= names (readable by this service alone, in

@@ -1,6 +1,6 @@
-#include "scrape.h"
+#include "manners/scrape.h"
 
-#include "error.h"
+#include "base/error.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

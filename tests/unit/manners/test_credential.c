@@ -1,4 +1,4 @@
-#include "base/credential.h"
+#include "manners/credential.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

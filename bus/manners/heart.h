@@ -1,5 +1,5 @@
-#ifndef WASL_BASE_HEART_H
-#define WASL_BASE_HEART_H
+#ifndef WASL_MANNERS_HEART_H
+#define WASL_MANNERS_HEART_H
 /*
  * Whether every vital thread of a daemon goes on. Each has a heart and beats at every turn of its work, at
  * least once in HEART_EVERY when it has nothing to do. The loop feeds the service manager's watchdog only

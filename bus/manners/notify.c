@@ -1,6 +1,6 @@
-#include "notify.h"
+#include "manners/notify.h"
 
-#include "clock.h"
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-#ifndef WASL_BASE_PROCESS_H
-#define WASL_BASE_PROCESS_H
+#ifndef WASL_MANNERS_PROCESS_H
+#define WASL_MANNERS_PROCESS_H
 /*
  * What a daemon may do and what it shows of itself: keys and bodies pass through its memory. All of it at the
  * start, before there is a second thread.

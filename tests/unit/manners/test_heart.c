@@ -1,4 +1,4 @@
-#include "base/heart.h"
+#include "manners/heart.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
-#ifndef WASL_BASE_SCRAPE_H
-#define WASL_BASE_SCRAPE_H
+#ifndef WASL_MANNERS_SCRAPE_H
+#define WASL_MANNERS_SCRAPE_H
 /*
  * GET /metrics over HTTP, for a Prometheus on the same machine: a loopback address, or a unix socket (mode
  * 0660) behind which somebody else decides who may read. One thread of its own, few connections, nothing to
  * write, no parameters: anything else is 404, another method 405.
  */
-#include "metrics.h"
+#include "base/metrics.h"
 
 struct error;
 struct scrape;

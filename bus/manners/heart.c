@@ -1,8 +1,8 @@
-#include "heart.h"
+#include "manners/heart.h"
 
-#include "bytes.h"
-#include "clock.h"
-#include "error.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#ifndef WASL_BASE_CLOCK_SYNC_H
-#define WASL_BASE_CLOCK_SYNC_H
+#ifndef WASL_MANNERS_CLOCK_SYNC_H
+#define WASL_MANNERS_CLOCK_SYNC_H
 /*
  * Whether the machine's clock is synchronised, as far as the kernel knows (adjtimex(2)): messages of a wrong
  * clock are refused as created_ahead or expired, and nobody would look for the reason here. An alarm, never a
