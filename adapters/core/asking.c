@@ -4,21 +4,19 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "core/heads.h"
-#include "core/waiting.h"
+#include "core/ask_check.h"
+#include "core/ask_seal.h"
 #include "core/common.h"
-#include "registry/decide.h"
-#include "registry/operation.h"
-#include "registry/query.h"
+#include "core/heads.h"
+#include "core/records.h"
+#include "core/response_check.h"
+#include "core/waiting.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS      1024
-#define GRACE        (5 * MICROSECONDS) /* after `expires` the bus has still to say that time is over */
-#define RECORDS_MOST 256                /* REFUSAL messages without a receipt */
-#define RECORD_LIFE  (120 * MICROSECONDS)
+#define BUCKETS 1024
+#define GRACE   (5 * MICROSECONDS) /* after `expires` the bus has still to say that time is over */
 
 /* An ask under way. */
 struct exchange {
@@ -28,18 +26,11 @@ struct exchange {
     uint64_t deadline;     /* wall */
     struct exchange *next;
 };
-/* A REFUSAL message that the ledger has not confirmed yet. */
-struct record {
-    struct parcel *parcel;
-    struct record *next;
-};
-
 struct asking {
     struct common *common;
     struct waiting *waiting;
     struct exchange *buckets[BUCKETS];
-    struct record *records;
-    size_t record_count;
+    struct records *records;
 };
 
 struct asking *asking_new(struct common *common, struct waiting *waiting)
@@ -47,6 +38,7 @@ struct asking *asking_new(struct common *common, struct waiting *waiting)
     struct asking *a = memory_zeroed(1, sizeof(*a));
     a->common = common;
     a->waiting = waiting;
+    a->records = records_new(common);
     return a;
 }
 
@@ -122,100 +114,14 @@ void asking_free(struct asking *a)
     if (a == NULL)
         return;
     asking_end_all(a, REFUSAL_STOPPED);
-    while (a->records != NULL) {
-        struct record *r = a->records;
-        a->records = r->next;
-        parcel_free(r->parcel);
-        free(r);
-    }
+    records_free(a->records);
     free(a);
-}
-
-/* --- refusals of our own --- */
-
-static void copy_text(char *out, size_t room, const char *text)
-{
-    snprintf(out, room, "%s", text);
-}
-
-static void name_service(const char *service, struct header *h)
-{
-    struct bytes id = bytes_of_string(service);
-    if (identifier_parts(id) != 5)
-        return;
-    size_t provider = identifier_prefix(id, 4);
-    memcpy(h->provider, service, provider);
-    copy_text(h->service, sizeof(h->service), service + provider + 1);
-}
-
-static void put_pseudonyms(const struct ask *ask, const uint8_t key[32], struct header *h)
-{
-    if (ask->subject_type != SUBJECT_NONE) {
-        pseudonym(key, PSEUDONYM_SUBJECT, bytes_of_string(subject_type_name(ask->subject_type)),
-                  bytes_of_string(ask->subject), h->subject);
-        h->has_subject = true;
-    }
-    if (ask->agent.len > 0) {
-        pseudonym(key, PSEUDONYM_AGENT, bytes_of_string("userid"), buffer_bytes(&ask->agent), h->agent);
-        h->has_agent = true;
-    }
-}
-
-/* A subsystem of ours: for another's nobody may sign here. */
-static bool is_ours(const struct common *common, const char *consumer)
-{
-    struct bytes id = bytes_of_string(consumer);
-    return identifier_parts(id) == 4 &&
-           bytes_equal_string(bytes_make(id.data, identifier_prefix(id, 3)), common->options.member);
-}
-
-static void keep_record(struct asking *a, struct parcel *parcel)
-{
-    struct record *r = memory_zeroed(1, sizeof(*r));
-    r->parcel = parcel;
-    r->next = a->records;
-    a->records = r;
-    a->record_count++;
-    common_submit(a->common, parcel);
-}
-
-/* What our own adapter refuses is recorded too: the ledger shows attempts, not only what came through. */
-static void record(struct asking *a, const struct ask *ask, enum refusal refusal,
-                   const struct decision *decision)
-{
-    struct common *common = a->common;
-    struct header h;
-    struct error e;
-    uint8_t key[32];
-    if (!is_ours(common, ask->consumer) || a->record_count >= RECORDS_MOST ||
-        common_able(common) != REFUSAL_NONE) {
-        log_warn("refusal_not_recorded", "reason=%s", refusal_name(refusal));
-        return;
-    }
-    common_header(common, MESSAGE_REFUSAL, RECORD_LIFE, &h);
-    memcpy(h.exchange_id, ask->exchange_id, sizeof(h.exchange_id));
-    copy_text(h.consumer, sizeof(h.consumer), ask->consumer);
-    name_service(ask->service, &h);
-    if (code_valid(bytes_of_string(ask->purpose)))
-        copy_text(h.purpose, sizeof(h.purpose), ask->purpose);
-    if (decision != NULL && decision->operation != NULL)
-        copy_text(h.operation, sizeof(h.operation), decision->operation->code);
-    h.outcome = refusal;
-    if (common_day_key(common, h.created, key) == PSEUDONYMS_READY)
-        put_pseudonyms(ask, key, &h);
-    explicit_bzero(key, sizeof(key));
-    struct parcel *parcel =
-        parcel_make(common->options.signer, &h, bytes_make(NULL, 0), bytes_make(NULL, 0), false, NULL, 0, &e);
-    if (parcel == NULL)
-        log_error("refusal_not_recorded", "why=%s", e.text);
-    else
-        keep_record(a, parcel);
 }
 
 static void refuse_here(struct asking *a, struct ask *ask, enum refusal refusal,
                         const struct decision *decision)
 {
-    record(a, ask, refusal, decision);
+    records_make(a->records, ask, refusal, decision);
     const char *words = decision != NULL && decision->words[0] != '\0' && decision->refusal == refusal
                             ? decision->words
                             : refusal_words(refusal);
@@ -223,101 +129,6 @@ static void refuse_here(struct asking *a, struct ask *ask, enum refusal refusal,
 }
 
 /* --- going out --- */
-
-static enum refusal check_subject(const struct registry_service *service, const struct ask *ask,
-                                  const struct operation_match *match)
-{
-    if (service->subject == SUBJECT_NONE)
-        return REFUSAL_NONE;
-    if (ask->subject_type == SUBJECT_NONE)
-        return REFUSAL_SUBJECT_MISSING;
-    if (ask->subject_type != service->subject)
-        return REFUSAL_SUBJECT_TYPE;
-    /* The first person in the path is whom the operation is about. */
-    for (size_t i = 0; i < match->parameter_count; i++)
-        if (match->parameters[i].type == ask->subject_type)
-            return strcmp(match->parameters[i].value, ask->subject) == 0 ? REFUSAL_NONE
-                                                                         : REFUSAL_SUBJECT_MISMATCH;
-    return REFUSAL_NONE;
-}
-
-/* Everything that our own registry can say about the ask. */
-static enum refusal judge(const struct registry *registry, const struct ask *ask, uint64_t now,
-                          struct decision *decision)
-{
-    struct operation_match match = {0};
-    struct question q = {.consumer = bytes_of_string(ask->consumer),
-                         .service = bytes_of_string(ask->service),
-                         .purpose = bytes_of_string(ask->purpose),
-                         .now = now};
-    memset(decision, 0, sizeof(*decision));
-    const struct registry_service *service =
-        identifier_parts(q.service) == 5 ? registry_service(registry, q.service) : NULL;
-    if (service != NULL) {
-        if (!query_unambiguous(buffer_bytes(&ask->query)))
-            return REFUSAL_AMBIGUOUS_TARGET;
-        enum refusal refusal =
-            operation_match(service, buffer_bytes(&ask->method), buffer_bytes(&ask->path), &match);
-        if (refusal != REFUSAL_NONE)
-            return refusal;
-        q.operation = bytes_of_string(match.operation->code);
-    }
-    decide(registry, &q, decision);
-    if (decision->refusal != REFUSAL_NONE)
-        return decision->refusal;
-    /* Of the grant that decide() chose, on the bytes that will be sealed. */
-    enum refusal endpoint =
-        operation_permitted(decision->grant, buffer_bytes(&ask->method), buffer_bytes(&ask->path), NULL);
-    if (endpoint != REFUSAL_NONE)
-        return endpoint;
-    if (ask->body.len > service->most_request || ask->body.len > DELIVERY_MOST / 2)
-        return REFUSAL_TOO_LARGE;
-    return check_subject(service, ask, &match);
-}
-
-static uint64_t lifetime_of(const struct common *common, const struct registry_service *service)
-{
-    uint64_t most =
-        common->options.request_timeout < LIFETIME_MOST ? common->options.request_timeout : LIFETIME_MOST;
-    return service->timeout > 0 && service->timeout < most ? service->timeout : most;
-}
-
-static struct parcel *seal_request(struct common *common, const struct ask *ask,
-                                   const struct decision *decision, const uint8_t *key, struct header *h,
-                                   struct error *e)
-{
-    const struct registry_service *service = decision->service;
-    const struct registry_member *provider = service->subsystem->member;
-    const struct registry_sealing_key *sealing = registry_sealing_key(provider, common_now(common));
-    if (sealing == NULL) {
-        error_set(e, ERROR_CONFIG, "%s has no sealing key that is valid now", provider->id);
-        return NULL;
-    }
-    common_header(common, MESSAGE_REQUEST, lifetime_of(common, service), h);
-    memcpy(h->exchange_id, ask->exchange_id, sizeof(h->exchange_id));
-    copy_text(h->consumer, sizeof(h->consumer), ask->consumer);
-    copy_text(h->provider, sizeof(h->provider), service->subsystem->id);
-    copy_text(h->service, sizeof(h->service), service->code);
-    copy_text(h->operation, sizeof(h->operation), decision->operation->code);
-    copy_text(h->purpose, sizeof(h->purpose), decision->grant->purpose->code);
-    copy_text(h->legal_basis, sizeof(h->legal_basis), decision->grant->purpose->legal_basis);
-    copy_text(h->retention, sizeof(h->retention), service->retention);
-    copy_text(h->media_type, sizeof(h->media_type),
-              service->media_type[0] != '\0' ? service->media_type : "application/json");
-    h->has_traceparent = ask->has_traceparent;
-    memcpy(h->traceparent, ask->traceparent, sizeof(h->traceparent));
-    if (key != NULL)
-        put_pseudonyms(ask, key, h);
-
-    struct seal_receiver receiver = {.receiver = provider->id};
-    memcpy(receiver.public_key, sealing->public_key, 32);
-    struct buffer head = {0};
-    request_head_encode(ask, &head);
-    struct parcel *parcel = parcel_make(common->options.signer, h, buffer_bytes(&head),
-                                        buffer_bytes(&ask->body), service->pad, &receiver, 1, e);
-    buffer_free(&head);
-    return parcel;
-}
 
 enum progress { WENT_OUT, WAITS, REFUSED };
 
@@ -333,7 +144,7 @@ static enum progress go_on(struct asking *a, struct exchange **at)
     /* A registry that is replaced while it is being judged by stays alive until the judgement has been made.
      */
     struct registry *registry = knowledge_registry_ref(common->knowledge);
-    enum refusal refusal = judge(registry, x->ask, common_now(common), &decision);
+    enum refusal refusal = ask_check(registry, x->ask, common_now(common), &decision);
     if (refusal != REFUSAL_NONE) {
         refuse_here(a, take_out(a, at), refusal, &decision);
         registry_free(registry);
@@ -342,8 +153,8 @@ static enum progress go_on(struct asking *a, struct exchange **at)
     if (x->ask->subject_type != SUBJECT_NONE || x->ask->agent.len > 0)
         pseudonyms = common_day_key(common, common_now(common), key);
     if (pseudonyms != PSEUDONYMS_WAIT) {
-        x->parcel = seal_request(common, x->ask, &decision, pseudonyms == PSEUDONYMS_READY ? key : NULL,
-                                 &x->header, &e);
+        x->parcel =
+            ask_seal(common, x->ask, &decision, pseudonyms == PSEUDONYMS_READY ? key : NULL, &x->header, &e);
         explicit_bzero(key, sizeof(key));
     }
     registry_free(registry);
@@ -373,7 +184,7 @@ void asking_take(struct asking *a, struct ask *ask)
         refuse_here(a, ask, ask->front_refusal, NULL);
         return;
     }
-    if (!is_ours(common, ask->consumer)) {
+    if (!ask_is_ours(ask, common->options.member)) {
         refuse_here(a, ask, REFUSAL_CLIENT_NOT_ALLOWED, NULL);
         return;
     }
@@ -387,55 +198,6 @@ void asking_take(struct asking *a, struct ask *ask)
 }
 
 /* --- coming back --- */
-
-static bool same_exchange(const struct header *request, const struct header *response)
-{
-    return strcmp(request->instance, response->instance) == 0 &&
-           strcmp(request->consumer, response->consumer) == 0 &&
-           strcmp(request->provider, response->provider) == 0 &&
-           strcmp(request->service, response->service) == 0 &&
-           strcmp(request->operation, response->operation) == 0 &&
-           strcmp(request->purpose, response->purpose) == 0 &&
-           strcmp(request->legal_basis, response->legal_basis) == 0;
-}
-
-/* Both receipts: that of the response, and that of the very request we made. */
-static enum refusal check_receipts(struct common *common, const struct exchange *x, const struct delivery *d)
-{
-    struct entry entry;
-    struct entry_hold hold;
-    if (!common_receipt(common, buffer_bytes(&d->entry_bytes), buffer_bytes(&d->proof), ENTRY_ADMITTED,
-                        d->leaf, &entry, &hold))
-        return REFUSAL_NO_RECEIPT;
-    entry_release(&hold);
-    if (!common_receipt(common, buffer_bytes(&d->request_entry), buffer_bytes(&d->request_proof),
-                        ENTRY_ADMITTED, x->parcel->leaf, &entry, &hold))
-        return REFUSAL_NO_RECEIPT;
-    entry_release(&hold);
-    return REFUSAL_NONE;
-}
-
-static enum refusal check_response(struct common *common, const struct exchange *x, const struct delivery *d,
-                                   uint8_t certificate[HASH_SIZE])
-{
-    uint64_t now = common_now(common);
-    enum refusal refusal = check_receipts(common, x, d);
-    if (refusal != REFUSAL_NONE)
-        return refusal;
-    if (!d->header.has_request_leaf || memcmp(d->header.request_leaf, x->parcel->leaf, HASH_SIZE) != 0 ||
-        !same_exchange(&x->header, &d->header))
-        return REFUSAL_RESPONSE_MISMATCH;
-    refusal = peers_judge(common->peers, knowledge_registry(common->knowledge),
-                          knowledge_trust(common->knowledge), d, now, certificate);
-    if (refusal != REFUSAL_NONE)
-        return refusal;
-    refusal = header_check_time(&d->header, now, common->options.clock_skew);
-    if (refusal != REFUSAL_NONE)
-        return refusal;
-    if (!delivery_seal_good(d))
-        return REFUSAL_BAD_SEAL;
-    return common_claim_seen(common, d) ? REFUSAL_NONE : REFUSAL_INCONSISTENT;
-}
 
 /* Opens the response and hands it to the front. */
 static void answer(struct asking *a, struct exchange **at, const struct delivery *d)
@@ -478,7 +240,7 @@ void asking_deliver(struct asking *a, struct delivery *d)
     }
     enum refusal refusal = common_able(common) == REFUSAL_INCONSISTENT
                                ? REFUSAL_INCONSISTENT
-                               : check_response(common, x, d, certificate);
+                               : response_check(common, &x->header, x->parcel->leaf, d, certificate);
     if (refusal == REFUSAL_UNKNOWN_CERTIFICATE && waiting_for_chain(a->waiting, d, certificate))
         return;
     if (refusal != REFUSAL_NONE) {
@@ -491,29 +253,14 @@ void asking_deliver(struct asking *a, struct delivery *d)
     common_done_with(common, d);
 }
 
-static bool drop_record(struct asking *a, const uint8_t *leaf)
-{
-    for (struct record **at = &a->records; *at != NULL; at = &(*at)->next) {
-        struct record *r = *at;
-        if (memcmp(r->parcel->leaf, leaf, HASH_SIZE) != 0)
-            continue;
-        *at = r->next;
-        parcel_free(r->parcel);
-        free(r);
-        a->record_count--;
-        return true;
-    }
-    return false;
-}
-
 bool asking_receipt(struct asking *a, const uint8_t leaf[HASH_SIZE])
 {
-    return drop_record(a, leaf);
+    return records_drop(a->records, leaf);
 }
 
 bool asking_refused(struct asking *a, const struct session_refused *refused)
 {
-    if (refused->leaf != NULL && drop_record(a, refused->leaf)) {
+    if (refused->leaf != NULL && records_drop(a->records, refused->leaf)) {
         log_warn("refusal_not_recorded", "reason=%s", refusal_name(refused->reason));
         return true;
     }
@@ -533,8 +280,7 @@ void asking_resubmit(struct asking *a)
         for (struct exchange *x = a->buckets[i]; x != NULL; x = x->next)
             if (x->parcel != NULL)
                 common_submit(a->common, x->parcel);
-    for (struct record *r = a->records; r != NULL; r = r->next)
-        common_submit(a->common, r->parcel);
+    records_resubmit(a->records);
 }
 
 void asking_keys_changed(struct asking *a)
@@ -558,17 +304,5 @@ void asking_tick(struct asking *a)
                 end_refused(a, at,
                             (*at)->parcel == NULL ? REFUSAL_SUBJECT_KEY_MISSING : REFUSAL_PROVIDER_TIMEOUT);
         }
-    for (struct record **at = &a->records; *at != NULL;) {
-        struct record *r = *at;
-        if (r->parcel->expires >= now) {
-            at = &r->next;
-            continue;
-        }
-        *at = r->next;
-        session_withdraw(a->common->session, r->parcel);
-        parcel_free(r->parcel);
-        free(r);
-        a->record_count--;
-        log_warn("refusal_not_recorded", "reason=expired");
-    }
+    records_tick(a->records);
 }
