@@ -5,8 +5,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -257,6 +259,16 @@ void fuzz_edit(struct fuzz_input *in, struct buffer *data)
             data->len = at;
         }
     }
+}
+
+bool fuzz_readable(int fd, int milliseconds)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    int ready;
+    do
+        ready = poll(&p, 1, milliseconds);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0;
 }
 
 /* --- libFuzzer --- */

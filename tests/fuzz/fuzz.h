@@ -53,6 +53,10 @@ const char *fuzz_folder(void);
 /* Writes a file in it, and returns its path until the next call. */
 const char *fuzz_file(const char *name, struct bytes data);
 
+/* Whether a descriptor can be read within so many milliseconds; libFuzzer's own alarm does not cut it short.
+ */
+bool fuzz_readable(int fd, int milliseconds);
+
 /* A property that must hold for every input. */
 #define FUZZ_CHECK(condition)                                                                                \
     do {                                                                                                     \
