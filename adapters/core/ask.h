@@ -29,7 +29,7 @@ struct ask {
     struct buffer method, path, query; /* unchanged bytes */
     struct http_headers headers;       /* already filtered */
     struct buffer body;
-    enum subject_type subject_type; /* SUBJECT_NONE: none was given */
+    enum subject_type subject_type; /* SUBJECT_NONE: none was given; the core takes the person in the path */
     char subject[32];               /* canonical */
     struct buffer agent;            /* X-Road-UserId; empty: none */
     struct buffer request_id;       /* X-Road-Id */

@@ -5,6 +5,7 @@
 #include "registry/operation.h"
 #include "registry/query.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool ask_is_ours(const struct ask *ask, const char *member)
@@ -14,24 +15,44 @@ bool ask_is_ours(const struct ask *ask, const char *member)
            bytes_equal_string(bytes_make(id.data, identifier_prefix(id, 3)), member);
 }
 
+/* The first person in the path, of the service's type, is whom the operation is about. NULL: there is none.
+ */
+static const char *person_in_path(const struct registry_service *service, const struct operation_match *match)
+{
+    for (size_t i = 0; service->subject != SUBJECT_NONE && i < match->parameter_count; i++)
+        if (match->parameters[i].type == service->subject)
+            return match->parameters[i].value;
+    return NULL;
+}
+
+/* An X-Road client has no header that names the person: the path does. Before the grant is looked for, so
+ * that a refusal's entry has the pseudonym too. */
+static void take_subject(const struct registry_service *service, const struct operation_match *match,
+                         struct ask *ask)
+{
+    const char *person = person_in_path(service, match);
+
+    if (ask->subject_type != SUBJECT_NONE || person == NULL)
+        return;
+    ask->subject_type = service->subject;
+    snprintf(ask->subject, sizeof(ask->subject), "%s", person);
+}
+
 static enum refusal check_subject(const struct registry_service *service, const struct ask *ask,
                                   const struct operation_match *match)
 {
+    const char *person = person_in_path(service, match);
+
     if (service->subject == SUBJECT_NONE)
         return REFUSAL_NONE;
     if (ask->subject_type == SUBJECT_NONE)
         return REFUSAL_SUBJECT_MISSING;
     if (ask->subject_type != service->subject)
         return REFUSAL_SUBJECT_TYPE;
-    /* The first person in the path is whom the operation is about. */
-    for (size_t i = 0; i < match->parameter_count; i++)
-        if (match->parameters[i].type == ask->subject_type)
-            return strcmp(match->parameters[i].value, ask->subject) == 0 ? REFUSAL_NONE
-                                                                         : REFUSAL_SUBJECT_MISMATCH;
-    return REFUSAL_NONE;
+    return person == NULL || strcmp(person, ask->subject) == 0 ? REFUSAL_NONE : REFUSAL_SUBJECT_MISMATCH;
 }
 
-enum refusal ask_check(const struct registry *registry, const struct ask *ask, uint64_t now,
+enum refusal ask_check(const struct registry *registry, struct ask *ask, uint64_t now,
                        struct decision *decision)
 {
     struct operation_match match = {0};
@@ -50,6 +71,7 @@ enum refusal ask_check(const struct registry *registry, const struct ask *ask, u
         if (refusal != REFUSAL_NONE)
             return refusal;
         q.operation = bytes_of_string(match.operation->code);
+        take_subject(service, &match, ask);
     }
     decide(registry, &q, decision);
     if (decision->refusal != REFUSAL_NONE)

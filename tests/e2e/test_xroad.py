@@ -12,8 +12,10 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from fresh import fresh_sandbox
-from helpers import MAS, MEN, MI
+from helpers import MAS, MEN, MI, PERSON, ledger
+from provider import PERSON as DATA
 from provider import Provider, response
+from waslpy import proto
 
 CLIENT, SERVICE, NARROW = f"{MEN}/enrolment", f"{MI}/civil/open", f"{MI}/civil/narrow"
 VERBS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
@@ -35,7 +37,7 @@ def road():
                                  {"consumer": CLIENT, "service": NARROW, "purpose": "STATISTICS", "fields": ["/a"], "expires": "2030-01-01"}]
         s.start_bus()
         url = f"http://127.0.0.1:{s.system.listen()}"
-        s.add_adapter(MI, ["civil"], [{"service": name, "connector": "rest", "rest": {"url": url}} for name in (SERVICE, NARROW)]).start(s.bus)
+        s.add_adapter(MI, ["civil"], [{"service": name, "connector": "rest", "rest": {"url": url}} for name in (SERVICE, NARROW, PERSON)]).start(s.bus)
         s.add_adapter(MEN, ["enrolment"]).start(s.bus)
         s.add_adapter(MAS, ["social"], fault_spelling="old").start(s.bus)
         yield s
@@ -151,6 +153,21 @@ def test_no_path_is_the_providers_root(road):
     assert road.system.requests[-1].startswith(b"GET /?x=1 HTTP/1.1\r\n")
 
 
+def test_an_x_road_client_asks_about_a_person_with_x_roads_headers_alone(road):
+    """The purpose is that of the only grant, the person is the one in the path; recorded as if both had been named."""
+    target, found = f"/r1/{PERSON}/persons/{DATA['iuc']}", []
+    for fields in ([], ["Wasl-Purpose: SCHOOL-ENROLMENT", f"Wasl-Subject: IUC:{DATA['iuc']}"], [f"Uxp-Subject-Id: IUC:{DATA['iuc']}"]):
+        said = say(road, request("GET", target, *fields))
+        assert said.line == "HTTP/1.1 200 OK" and json.loads(said.body)["iuc"] == DATA["iuc"], said.raw
+        wanted = bytes.fromhex(said.get("x-road-request-id").replace("-", ""))
+        contexts = [proto.envelope.Context.FromString(e.context) for e in ledger(road) if e.context]
+        found.append([(c.subject, c.purpose) for c in contexts if c.exchange_id == wanted])
+        assert f"\r\nwasl-subject: iuc:{DATA['iuc']}\r\n" in road.system.requests[-1].decode().lower()
+    assert found[0] == found[1] == found[2] and [len(subject) for subject, _ in found[0]] == [16, 16], found
+    said = say(road, request("GET", target, "Uxp-Subject-Id: IUC:09876543210"))
+    assert_fault(said, "server.serverproxy.access_denied", "subject_mismatch")
+
+
 def test_uxp_names_purpose_and_subject_too(road):
     answers(road)
     assert say(road, request("GET", f"/r1/{SERVICE}/answer/now", "Uxp-Purpose-Ids: STATISTICS")).line == "HTTP/1.1 200 OK"
@@ -207,7 +224,7 @@ ERRORS = [
     ("unknown service", request(target=f"/r1/{MI}/civil/nothing/x"), "server.serverproxy.unknown_service", "unknown_service"),
     ("no grant", request("GET", f"/r1/{MAS}/social/beneficiary/beneficiaries/0123456789", "Wasl-Purpose: STATISTICS"),
      "server.serverproxy.access_denied", "wrong_purpose"),
-    ("no person", request(target=f"/r1/{MI}/civil/person/persons/01234567890"), "client.missing_header", "subject_missing"),
+    ("no person", request(target=f"/r1/{MI}/civil/person/persons/0123456789"), "client.bad_request", "subject_length"),
     ("provider's system silent", request(target=f"/r1/{SERVICE}/close"), "server.serverproxy.service_failed", None),
 ]
 

@@ -169,6 +169,31 @@ static void a_path_beside_the_grants_endpoints_is_refused_before_it_is_sealed(vo
     buffer_free(&narrow);
 }
 
+static void the_person_in_the_path_is_the_subject_where_no_header_names_one(void **state)
+{
+    struct world *w = both(state);
+    uint8_t named[PSEUDONYM_SIZE];
+    ask_and_wait(w, world_ask_new(w, "01234567890"));
+    memcpy(named, hand_bus_find(&w->bus, MEN, MESSAGE_REQUEST)->header.subject, sizeof(named));
+    struct ask *ask = world_ask_new(w, "01234567890");
+    ask->subject_type = SUBJECT_NONE;
+    ask->subject[0] = '\0';
+    ask_and_wait(w, ask);
+    assert_int_equal(w->refusal, REFUSAL_NONE);
+    assert_int_equal(hand_bus_count(&w->bus, MEN, MESSAGE_REQUEST), 2);
+    const struct hand_message *request = hand_bus_find(&w->bus, MEN, MESSAGE_REQUEST);
+    assert_true(request->header.has_subject);
+    assert_memory_equal(request->header.subject, named, sizeof(named));
+    /* Also where it is refused, for the entry. */
+    ask = world_ask_new(w, "01234567890");
+    ask->subject_type = SUBJECT_NONE;
+    strcpy(ask->purpose, "nothing");
+    ask_and_wait(w, ask);
+    assert_int_equal(w->refusal, REFUSAL_WRONG_PURPOSE);
+    world_run(w, recorded);
+    assert_memory_equal(hand_bus_find(&w->bus, MEN, MESSAGE_REFUSAL)->header.subject, named, sizeof(named));
+}
+
 static void each_refusal_of_an_ask_has_its_own_code(void **state)
 {
     struct world *w = both(state);
@@ -176,9 +201,9 @@ static void each_refusal_of_an_ask_has_its_own_code(void **state)
     ask_and_wait(w, ask);
     assert_int_equal(w->refusal, REFUSAL_SUBJECT_LENGTH);
     ask = world_ask_new(w, "01234567890");
-    ask->subject_type = SUBJECT_NONE;
+    ask->subject_type = SUBJECT_CIN;
     ask_and_wait(w, ask);
-    assert_int_equal(w->refusal, REFUSAL_SUBJECT_MISSING);
+    assert_int_equal(w->refusal, REFUSAL_SUBJECT_TYPE);
     ask = world_ask_new(w, "01234567890");
     strcpy(ask->subject, "01234567891");
     ask_and_wait(w, ask);
@@ -406,6 +431,7 @@ int main(void)
         TEST(an_unknown_person_is_a_signed_outcome),
         TEST(what_the_own_registry_does_not_allow_is_recorded_and_not_sent),
         TEST(a_path_beside_the_grants_endpoints_is_refused_before_it_is_sealed),
+        TEST(the_person_in_the_path_is_the_subject_where_no_header_names_one),
         TEST(each_refusal_of_an_ask_has_its_own_code),
         TEST(without_a_link_an_ask_is_refused_at_once),
         TEST(no_pseudonym_is_used_before_its_day_key_is_escrowed),
