@@ -9,7 +9,7 @@ const char *argp_program_version = "wasl 0.1.0";
 int main(int argc, char **argv)
 {
     static const struct subcommand commands[] = {
-        {"registry", "check, sign, show and explain the registry", command_registry},
+        {"registry", "check, sign, show, explain the registry; revoke a member", command_registry},
         {"service", "print the registry's view of an OpenAPI document", command_service},
         {"member", "make a new member's keys, certificate request and registry fragment", command_member},
         {"call", "ask a service of another member through an adapter", command_call},
