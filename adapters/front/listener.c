@@ -1,14 +1,13 @@
 #include "front/listener.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/unix_socket.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 1024 /* connections that wait to be accepted while a burst comes in */
@@ -93,49 +92,10 @@ int listener_open_tcp(const char *address, bool any, char bound[LISTENER_ADDRESS
     return fd;
 }
 
-/* A socket file that a program before us left behind refuses connections. */
-static int remove_stale(const char *path, const struct sockaddr_un *address, struct error *e)
-{
-    struct stat st;
-
-    if (lstat(path, &st) != 0)
-        return errno == ENOENT ? 0 : error_set(e, ERROR_IO, "listener unix:%s: %s", path, strerror(errno));
-    if (!S_ISSOCK(st.st_mode))
-        return error_set(e, ERROR_CONFIG, "listener unix:%s: there is a file of another kind", path);
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0)
-        return error_set(e, ERROR_IO, "listener unix:%s: no socket: %s", path, strerror(errno));
-    int result = connect(probe, (const struct sockaddr *)address, sizeof *address);
-    int why = result == 0 ? 0 : errno;
-    close(probe);
-    if (why != ECONNREFUSED)
-        return error_set(e, ERROR_IO, "listener unix:%s: another program listens there", path);
-    if (unlink(path) != 0)
-        return error_set(e, ERROR_IO, "listener unix:%s: cannot remove the old socket: %s", path,
-                         strerror(errno));
-    return 0;
-}
-
 int listener_open_unix(const char *path, mode_t mode, char bound[LISTENER_ADDRESS_MOST], struct error *e)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    if (strlen(path) >= sizeof address.sun_path)
-        return error_set(e, ERROR_CONFIG, "listener unix:%s: the path is longer than %zu bytes", path,
-                         sizeof address.sun_path - 1);
-    strcpy(address.sun_path, path);
-    if (remove_stale(path, &address, e) != 0)
-        return -1;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return error_set(e, ERROR_IO, "listener unix:%s: no socket: %s", path, strerror(errno));
-    /* The mode of the socket before bind: nobody can slip in between bind and chmod. */
-    if (fchmod(fd, mode) != 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        chmod(path, mode) != 0 || listen(fd, BACKLOG) != 0) {
-        error_set(e, ERROR_IO, "listener unix:%s: %s", path, strerror(errno));
-        close(fd);
-        return -1;
-    }
-    snprintf(bound, LISTENER_ADDRESS_MOST, "unix:%s", path);
+    int fd = unix_socket_listen(path, mode, BACKLOG, e);
+    if (fd >= 0)
+        snprintf(bound, LISTENER_ADDRESS_MOST, "unix:%s", path);
     return fd;
 }

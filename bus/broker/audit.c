@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/unix_socket.h"
 #include "ledger/ledger.h"
 #include "ledger/truststore.h"
 #include "tlog/tile.h"
@@ -15,8 +16,6 @@
 #include <microhttpd.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* An entry bundle may have 16 MiB. So that slow readers cannot pile up answers, what is being sent is bounded
@@ -33,7 +32,7 @@ struct audit {
     struct audit_status_source source;
     struct MHD_Daemon *daemon;
     uint64_t under_way; /* bytes of answers; only the server's one thread touches it */
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    char *path;         /* of the socket: ours to remove */
 };
 
 /* An answer's bytes, counted until they are sent. */
@@ -292,73 +291,20 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *connection, char *
     return strlen(text);
 }
 
-/* Frees the path of a socket that nobody listens on any longer. */
-static int remove_stale(const struct sockaddr_un *address, struct error *e)
-{
-    struct stat st;
-    if (lstat(address->sun_path, &st) != 0)
-        return errno == ENOENT ? 0 : error_set(e, ERROR_IO, "%s: %s", address->sun_path, strerror(errno));
-    if (!S_ISSOCK(st.st_mode))
-        return error_set(e, ERROR_CONFIG,
-                         "%s exists and is not a socket: choose another path for the audit socket",
-                         address->sun_path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return error_set(e, ERROR_IO, "socket: %s", strerror(errno));
-    int connected = connect(fd, (const struct sockaddr *)address, sizeof *address);
-    int reason = errno;
-    close(fd);
-    if (connected == 0 || reason != ECONNREFUSED)
-        return error_set(e, ERROR_CONFIG,
-                         "%s: another process serves this socket; is the bus running already?",
-                         address->sun_path);
-    if (unlink(address->sun_path) != 0)
-        return error_set(e, ERROR_IO, "cannot remove the old socket %s: %s", address->sun_path,
-                         strerror(errno));
-    return 0;
-}
-
-static int listen_on(const char *path, struct error *e)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
-        return error_set(e, ERROR_CONFIG, "%s: a socket's path has at most %zu bytes", path,
-                         sizeof address.sun_path - 1);
-    strcpy(address.sun_path, path);
-    if (remove_stale(&address, e) != 0)
-        return -1;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return error_set(e, ERROR_IO, "socket: %s", strerror(errno));
-    /* Before bind, so that at no moment anybody else may connect; after it, because the umask may take too
-     * much. */
-    if (fchmod(fd, 0660) != 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        error_set(e, ERROR_IO, "cannot make the socket %s: %s", path, strerror(errno));
-        goto failed;
-    }
-    if (chmod(path, 0660) != 0 || listen(fd, (int)CONNECTIONS_MOST) != 0) {
-        error_set(e, ERROR_IO, "cannot listen on %s: %s", path, strerror(errno));
-        unlink(path);
-        goto failed;
-    }
-    return fd;
-
-failed:
-    close(fd);
-    return -1;
-}
-
 struct audit *audit_start(const char *socket_path, struct ledger *ledger, struct truststore *trust,
                           const struct audit_status_source *source, struct error *e)
 {
-    int fd = listen_on(socket_path, e);
-    if (fd < 0)
+    int fd = unix_socket_listen(socket_path, 0660, (int)CONNECTIONS_MOST, e);
+    if (fd < 0) {
+        if (errno == EADDRINUSE && e != NULL)
+            e->kind = ERROR_CONFIG; /* two buses with one path: trying again does not help */
         return NULL;
+    }
     struct audit *audit = memory_zeroed(1, sizeof *audit);
     audit->ledger = ledger;
     audit->trust = trust;
     audit->source = *source;
-    strcpy(audit->path, socket_path); /* listen_on has checked that it fits */
+    audit->path = string_copy(socket_path);
     audit->daemon = MHD_start_daemon(
         MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, audit,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST,
@@ -368,6 +314,7 @@ struct audit *audit_start(const char *socket_path, struct ledger *ledger, struct
         error_set(e, ERROR_IO, "cannot start the server of the audit socket %s", socket_path);
         close(fd);
         unlink(socket_path);
+        free(audit->path);
         free(audit);
         return NULL;
     }
@@ -380,5 +327,6 @@ void audit_stop(struct audit *audit)
         return;
     MHD_stop_daemon(audit->daemon); /* closes the listening socket, ends the thread, frees all answers */
     unlink(audit->path);
+    free(audit->path);
     free(audit);
 }

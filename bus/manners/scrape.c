@@ -1,6 +1,7 @@
 #include "manners/scrape.h"
 
 #include "base/error.h"
+#include "base/unix_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,19 +75,19 @@ bool scrape_address_valid(const char *address)
     return address_parse(address, &parsed, &len);
 }
 
-/* Frees the path of a socket that nobody listens on any longer; whatever else is there stays, and bind says
- * so. */
-static void remove_stale(const union any_address *address)
+static int open_tcp(const char *text, union any_address *address, socklen_t len, struct error *e)
 {
-    struct stat st;
-    if (lstat(address->local.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
-        return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return;
-    if (connect(fd, &address->any, sizeof(address->local)) != 0 && errno == ECONNREFUSED)
-        unlink(address->local.sun_path);
-    close(fd);
+        return error_set(e, ERROR_IO, "metrics %s: no socket: %s", text, strerror(errno));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (bind(fd, &address->any, len) != 0 || listen(fd, BACKLOG) != 0 ||
+        getsockname(fd, &address->any, &len) != 0) {
+        error_set(e, ERROR_IO, "metrics %s: %s; is another program on this address?", text, strerror(errno));
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 static int open_socket(struct scrape *scrape, struct error *e)
@@ -98,25 +98,14 @@ static int open_socket(struct scrape *scrape, struct error *e)
     if (!address_parse(text, &address, &len))
         return error_set(e, ERROR_CONFIG, "metrics %s: must be 127.0.0.1:PORT, \"[::1]:PORT\" or unix:/PATH",
                          text);
-    bool local = address.any.sa_family == AF_UNIX;
-    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return error_set(e, ERROR_IO, "metrics %s: no socket: %s", text, strerror(errno));
-    if (local)
-        remove_stale(&address);
-    else
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    /* The mode before bind, so that at no moment anybody else may connect; after it, because the umask may
-     * take too much. */
-    if ((local && fchmod(fd, 0660) != 0) || bind(fd, &address.any, len) != 0 ||
-        (local && chmod(address.local.sun_path, 0660) != 0) || listen(fd, BACKLOG) != 0) {
-        error_set(e, ERROR_IO, "metrics %s: %s; is another program on this address?", text, strerror(errno));
-        close(fd);
-        return -1;
+    if (address.any.sa_family == AF_UNIX) {
+        int fd = unix_socket_listen(address.local.sun_path, 0660, BACKLOG, e);
+        if (fd >= 0)
+            scrape->unix_path = string_copy(address.local.sun_path);
+        return fd;
     }
-    if (local)
-        scrape->unix_path = string_copy(address.local.sun_path);
-    else if (getsockname(fd, &address.any, &len) == 0)
+    int fd = open_tcp(text, &address, len, e);
+    if (fd >= 0)
         snprintf(scrape->address, sizeof(scrape->address), "%s:%u",
                  address.any.sa_family == AF_INET ? "127.0.0.1" : "[::1]",
                  ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port));
