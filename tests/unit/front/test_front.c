@@ -108,7 +108,9 @@ static struct front *front_of(struct fixture *f, struct error *e)
                                           .core = {.ask = fake_ask, .status = fake_status},
                                           .most_body = 1000,
                                           .most_connections = 8,
-                                          .idle_seconds = 2};
+                                          .idle_seconds = 2,
+                                          .head_seconds = 2,
+                                          .body_seconds = 2};
     return front_new(&options, e);
 }
 
