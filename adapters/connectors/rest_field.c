@@ -1,11 +1,21 @@
 #include "connectors/rest_field.h"
-#include <string.h>
-#include <strings.h>
+#include <ctype.h>
+#include <stddef.h>
 
+/* "X_Road_Client" and "X-Road-Client" are one variable for a system behind CGI, WSGI or PHP. */
+static bool same(const char *a, const char *b)
+{
+    for (; *a != 0 && *b != 0; a++, b++)
+        if (tolower((unsigned char)(*a == '_' ? '-' : *a)) != *b)
+            return false;
+    return *a == *b;
+}
+
+/* The names of a list are in lower case, with hyphens. */
 static bool among(const char *name, const char *const *list)
 {
     for (; *list != NULL; list++)
-        if (strcasecmp(name, *list) == 0)
+        if (same(name, *list))
             return true;
     return false;
 }
@@ -34,28 +44,6 @@ bool rest_field_of_connection(const char *name)
     return among(name, list);
 }
 
-static bool lists(const char *value, const char *name)
-{
-    size_t len = strlen(name);
-
-    while (*value != 0) {
-        value += strspn(value, ", \t");
-        size_t item = strcspn(value, ", \t");
-        if (item == len && strncasecmp(value, name, len) == 0)
-            return true;
-        value += item;
-    }
-    return false;
-}
-
-bool rest_field_nominated(const struct http_headers *headers, const char *name)
-{
-    for (size_t i = 0; i < headers->count; i++)
-        if (strcasecmp(headers->items[i].name, "connection") == 0 && lists(headers->items[i].value, name))
-            return true;
-    return false;
-}
-
 bool rest_field_of_bus(const char *name)
 {
     static const char *const list[] = {
@@ -66,12 +54,12 @@ bool rest_field_of_bus(const char *name)
 
 bool rest_field_of_purpose(const char *name)
 {
-    return strcasecmp(name, "wasl-purpose") == 0 || strcasecmp(name, "uxp-purpose-ids") == 0;
+    return same(name, "wasl-purpose") || same(name, "uxp-purpose-ids");
 }
 
 bool rest_field_of_subject(const char *name)
 {
-    return strcasecmp(name, "wasl-subject") == 0 || strcasecmp(name, "uxp-subject-id") == 0;
+    return same(name, "wasl-subject") || same(name, "uxp-subject-id");
 }
 
 bool rest_field_overrides(const char *name)

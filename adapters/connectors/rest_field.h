@@ -1,14 +1,12 @@
 #ifndef WASL_CONNECTORS_REST_FIELD_H
 #define WASL_CONNECTORS_REST_FIELD_H
-/* Header fields on their way to and from a ministry's system. */
+/* Header fields on their way to and from a ministry's system. Names are compared without case, and a low line
+ * is a hyphen. */
 #include "core/http.h"
 
-/* Fields of one connection, or that steer it: they go no further, in neither direction. */
+/* Fields of one connection, or that steer it: they go no further, in neither direction (nor do those that a
+ * Connection field lists: http_nominated). */
 bool rest_field_of_connection(const char *name);
-/* Among the names that a Connection field of these headers lists: of that connection as well (RFC
- * 9110 7.6.1).
- */
-bool rest_field_nominated(const struct http_headers *headers, const char *name);
 /* What only the adapter may say to the system: a consumer that sends it would speak in the bus's name. */
 bool rest_field_of_bus(const char *name);
 /* Purpose and person, under Wasl's names and UXP's: what was judged is said in their place. */

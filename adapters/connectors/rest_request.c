@@ -83,7 +83,7 @@ static enum refusal add_consumers(const struct call *call, struct rest_request *
         if (!http_field_valid(bytes_of_string(h->name), bytes_of_string(h->value)) ||
             rest_field_overrides(h->name))
             return REFUSAL_BAD_PARAMETER;
-        if (rest_field_of_connection(h->name) || rest_field_nominated(&call->headers, h->name) ||
+        if (rest_field_of_connection(h->name) || http_nominated(&call->headers, h->name) ||
             rest_field_of_bus(h->name))
             continue;
         if (rest_field_of_purpose(h->name) || rest_field_of_subject(h->name))

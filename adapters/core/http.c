@@ -54,6 +54,36 @@ const char *http_headers_get(const struct http_headers *headers, const char *nam
     return NULL;
 }
 
+static bool lists(const char *value, const char *name)
+{
+    static const char *const between = ", \t;";
+    size_t wanted = strlen(name);
+
+    for (value += strspn(value, between); *value != 0; value += strspn(value, between)) {
+        size_t len = strcspn(value, between);
+        if (len == wanted && strncasecmp(value, name, len) == 0)
+            return true;
+        value += len;
+    }
+    return false;
+}
+
+bool http_nominated(const struct http_headers *headers, const char *name)
+{
+    size_t left = HTTP_NOMINATIONS_MOST;
+
+    for (size_t i = 0; i < headers->count; i++) {
+        if (strcasecmp(headers->items[i].name, "connection") != 0)
+            continue;
+        const char *value = headers->items[i].value;
+        size_t len = strnlen(value, left + 1);
+        if (len > left || lists(value, name))
+            return true;
+        left -= len;
+    }
+    return false;
+}
+
 /* Values may be about a person: they do not stay in freed memory. */
 static void text_free(char *text)
 {

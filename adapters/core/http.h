@@ -17,6 +17,13 @@ const char *http_headers_get(const struct http_headers *headers, const char *nam
  * other side would read another field than the one that was judged. The value has no control byte but tabs.
  */
 bool http_field_valid(struct bytes name, struct bytes value);
+/*
+ * Is the name among those that a Connection field of these headers lists? Then it is of that connection, too
+ * (RFC 9110, 7.6.1). Where those fields hold more than HTTP_NOMINATIONS_MOST bytes together, every name is:
+ * the work for a list that nobody needs must not grow with it.
+ */
+#define HTTP_NOMINATIONS_MOST ((size_t)1024)
+bool http_nominated(const struct http_headers *headers, const char *name);
 void http_headers_free(struct http_headers *headers);
 
 #endif

@@ -166,13 +166,23 @@ static void respond_answer(struct exchange *x, const struct ask *ask, const stru
     for (size_t i = 0; answer->headers != NULL && i < answer->headers->count; i++) {
         const struct http_header *h = &answer->headers->items[i];
         if (!field_filtered(h->name) && !field_stripped_from_response(h->name) &&
-            !fields_nominated(answer->headers, h->name))
+            !http_nominated(answer->headers, h->name))
             add_header(x->response, h->name, h->value);
     }
     add_bytes_header(x->response, "x-road-id", &ask->request_id);
     add_header(x->response, "x-road-client", ask->consumer);
     add_header(x->response, "x-road-service", ask->service);
     add_bytes_header(x->response, "x-road-request-hash", &ask->request_hash);
+}
+
+/* What libmicrohttpd holds for it besides the body. */
+static size_t bytes_of(const struct http_headers *headers)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; headers != NULL && i < headers->count; i++)
+        bytes += strlen(headers->items[i].name) + strlen(headers->items[i].value);
+    return bytes;
 }
 
 /* The answers that clients have not read yet have a bound together. False: there is no room for this one. */
@@ -196,7 +206,7 @@ static void answered(struct ask *ask, const struct answer *answer)
     char id[37];
 
     uuid_format(ask->exchange_id, id);
-    if (answer->refusal == REFUSAL_NONE && !count_answer(x, answer->body.len)) {
+    if (answer->refusal == REFUSAL_NONE && !count_answer(x, bytes_of(answer->headers) + answer->body.len)) {
         struct fault fault = {.refusal = REFUSAL_ANSWERS_UNREAD};
         memcpy(fault.id, ask->exchange_id, sizeof fault.id);
         metric_add_for(METRIC_FRONT_REFUSED, REFUSAL_ANSWERS_UNREAD, 1);
@@ -321,6 +331,9 @@ static const char *count_request(struct exchange *x, const struct ask *ask)
     x->client_counted = tally_take(requests, x->caller->request_key, limits->most_client_requests);
     if (!x->client_counted)
         return "This client has as many requests under way as one client may have.";
+    /* Who may not speak for a subsystem does not use up what is the subsystem's own. */
+    if (ask->front_refusal == REFUSAL_CLIENT_NOT_ALLOWED)
+        return NULL;
     if (!tally_take(requests, ask->consumer, limits->most_subsystem_requests))
         return "This subsystem has as many requests under way as one subsystem may have.";
     strcpy(x->subsystem_counted, ask->consumer);
@@ -335,6 +348,8 @@ static void respond_clients(struct exchange *x)
     const char *media_type = NULL, *words = NULL;
     enum refusal refusal = metadata_clients(registry, &x->request, &body, &media_type, &words);
 
+    if (refusal == REFUSAL_NONE && !count_answer(x, body.len))
+        refusal = REFUSAL_ANSWERS_UNREAD;
     if (refusal != REFUSAL_NONE) {
         respond_unrecorded(x, refusal, words);
     } else {

@@ -95,20 +95,6 @@ bool field_value_plain(const char *value, size_t most)
     return true;
 }
 
-bool fields_nominated(const struct http_headers *headers, const char *name)
-{
-    char token[64];
-
-    for (size_t i = 0; i < headers->count; i++) {
-        if (strcasecmp(headers->items[i].name, "connection") != 0)
-            continue;
-        for (const char *at = headers->items[i].value; next_entry(&at, token, sizeof token);)
-            if (strcasecmp(token, name) == 0)
-                return true;
-    }
-    return false;
-}
-
 static size_t token_length(const char *text)
 {
     return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~");

@@ -3,7 +3,7 @@
 /* What the front knows about single HTTP header fields. Names are compared without case. */
 #include "core/http.h"
 
-/* Fields of one connection or one server: they pass in neither direction. See fields_nominated, too. */
+/* Fields of one connection or one server: they pass in neither direction. See http_nominated, too. */
 bool field_filtered(const char *name);
 /* Fields of a request that the front makes itself or that must not reach the other side. */
 bool field_stripped_from_request(const char *name);
@@ -13,9 +13,6 @@ bool field_stripped_from_response(const char *name);
 bool field_single(const char *name);
 /* A value without control bytes (tab aside), at most `most` bytes. */
 bool field_value_plain(const char *value, size_t most);
-/* Is the name among those that a Connection field of these headers lists? Then it is of that connection, too
- * (RFC 9110, 7.6.1). */
-bool fields_nominated(const struct http_headers *headers, const char *name);
 /* One media type, TYPE/SUBTYPE and parameters, none of them twice: what every reader takes for the same
  * thing. */
 bool field_media_type_plain(const char *value);

@@ -178,7 +178,12 @@ static void a_consumer_speaks_neither_for_the_connection_nor_for_the_bus(void **
                                         "Wasl-Purpose",
                                         "wasl-subject",
                                         "Uxp-Purpose-Ids",
-                                        "tracestate"};
+                                        "tracestate",
+                                        "X_Road_Client",
+                                        "WASL_SUBJECT",
+                                        "uxp_purpose-ids",
+                                        "Idempotency_Key",
+                                        "Content_Length"};
     struct connector *c = plain();
     struct asked *a = asked_new("POST", "/echo", false);
 
@@ -213,7 +218,8 @@ static void a_field_that_is_none_or_names_another_request_is_refused(void **stat
                                             {"X-HTTP-Method", "PUT"},
                                             {"x-method-override", "PUT"},
                                             {"X-Original-URL", "/admin"},
-                                            {"X-Rewrite-URL", "/admin"}};
+                                            {"X-Rewrite-URL", "/admin"},
+                                            {"X_HTTP_Method_Override", "DELETE"}};
     struct connector *c = plain();
 
     (void)state;

@@ -369,6 +369,27 @@ static void what_connection_lists_stays_with_the_connection(void **state)
     end(&m);
 }
 
+/* The work for it must not grow with it: every field would be looked up in all of it. */
+static void a_connection_field_without_measure_names_every_field(void **state)
+{
+    char value[HTTP_NOMINATIONS_MOST + 2];
+    struct http_headers headers = {0};
+
+    (void)state;
+    memset(value, ',', sizeof value);
+    memcpy(value, "close", 5);
+    value[HTTP_NOMINATIONS_MOST] = 0;
+    http_headers_add(&headers, "Connection", value);
+    assert_true(http_nominated(&headers, "Close"));
+    assert_false(http_nominated(&headers, "X-Mine"));
+    http_headers_add(&headers, "Connection", "x");
+    assert_true(http_nominated(&headers, "X-Mine"));
+    http_headers_free(&headers);
+    value[HTTP_NOMINATIONS_MOST] = ',';
+    value[HTTP_NOMINATIONS_MOST + 1] = 0;
+    header_is_refused("Connection", value, REFUSAL_INCONSISTENT_HEADERS);
+}
+
 static void content_that_is_not_judged_as_it_is_read_is_refused(void **state)
 {
     static const char *const bad[] = {"json",
@@ -546,6 +567,7 @@ int main(void)
         cmocka_unit_test(what_the_front_does_not_serve_is_recorded),
         cmocka_unit_test(every_verb_of_the_protocol_is_served_and_only_three_have_a_body),
         cmocka_unit_test(what_connection_lists_stays_with_the_connection),
+        cmocka_unit_test(a_connection_field_without_measure_names_every_field),
         cmocka_unit_test(content_that_is_not_judged_as_it_is_read_is_refused),
         cmocka_unit_test(x_roads_optional_headers_have_their_form),
         cmocka_unit_test(the_exchanges_id_is_forwarded_where_x_road_puts_it),
