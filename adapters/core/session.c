@@ -28,6 +28,8 @@ static void disconnect(struct session *s)
     if (s->socket == NULL)
         return;
     loop_remove(s->loop, s->source);
+    intake_free(s->intake);
+    s->intake = NULL;
     link_close_after(s->socket, BYE_LINGER); /* a BYE may still be on its way */
     s->source = NULL;
     s->socket = NULL;
@@ -118,7 +120,11 @@ static void connect_bus(struct session *s)
     struct error e;
     s->socket =
         link_connect(s->context, s->options.endpoint, s->options.link_key, s->options.bus_public_key, &e);
-    if (s->socket == NULL) {
+    if (s->socket != NULL)
+        s->intake = intake_new(s->context, s->socket, &e);
+    if (s->intake == NULL) {
+        link_close(s->socket);
+        s->socket = NULL;
         log_error("bus_not_connected", "why=%s", e.text);
         s->state = SESSION_DOWN;
         s->retry_at = session_now(s) + s->back_off;
@@ -135,6 +141,12 @@ static void tick(void *arg)
     struct session *s = arg;
     uint64_t now = session_now(s);
     loop_timer_set(s->timer, now + TICK);
+    if (s->intake != NULL && intake_floods(s->intake, INTAKE_MOST, now)) {
+        log_error("bus_floods", "what=%s",
+                  "a message without end, or more than anybody takes: the link is cut");
+        go_down(s, REFUSAL_CREDIT_EXCEEDED, BACK_OFF);
+        return;
+    }
     switch (s->state) {
     case SESSION_DOWN:
         if (now >= s->retry_at)

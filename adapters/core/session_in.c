@@ -377,7 +377,9 @@ void session_take(struct session *s)
     /* An event may have closed the socket. */
     for (unsigned i = 0; i < TURN_MOST && s->socket != NULL && !s->ending.due; i++) {
         struct frame_message f;
-        switch (link_receive(s->socket, false, &f)) {
+        enum frame_status status = link_receive(s->socket, false, &f);
+        intake_received(s->intake, f.wire_bytes);
+        switch (status) {
         case FRAME_OK:
             take_frame(s, &f);
             frame_message_free(&f);

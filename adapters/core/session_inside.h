@@ -9,8 +9,9 @@
 #include "base/loop.h"
 #include "core/session.h"
 #include "session.pb-c.h"
+#include "wire/intake.h"
 
-#define TICK              (200 * 1000u)
+#define TICK              (100 * 1000u)
 #define HELLO_AGAIN       (2 * MICROSECONDS)
 #define SILENCE_FIRST     2   /* HELLOs without an answer before a person is told */
 #define SILENCE_RECONNECT 2   /* and before a new connection is tried */
@@ -27,7 +28,10 @@
 #define TURN_MOST         256 /* messages taken in one turn of the loop */
 #define CONTROL_MOST      1024
 #define MALFORMED_MOST    10
-#define BYE_LINGER        500 /* milliseconds, in the background */
+/* Bytes that may wait in libzmq. It holds 128 whole messages (42 MiB) and then reads no more; what is more is
+ * part of one that does not end. */
+#define INTAKE_MOST ((uint64_t)64 << 20)
+#define BYE_LINGER  500 /* milliseconds, in the background */
 
 /* A verb that waits for room in the socket. Those that are not SUBMIT or CHUNK are few and need no credit. */
 struct control {
@@ -63,6 +67,7 @@ struct session {
     struct session_options options;
     enum session_state state;
     void *socket;
+    struct intake *intake;
     struct loop_source *source;
     void (*writable)(void *session); /* what the loop calls when there is room to send */
     struct loop_timer *timer;

@@ -69,7 +69,7 @@ static bool next_frame(void *socket, zmq_msg_t *msg, struct frame_message *out)
 
 /* Eats the rest of a message whose last frame read is `msg`. ROUTER and DEALER hand a message on only when it
  * is whole, so this does not wait for a peer; what an endless message costs before that is the gate's to
- * bound (wire/gate.h). */
+ * bound (wire/gate.h), and the intake's in an adapter. */
 static bool eat_rest(void *socket, zmq_msg_t *msg, struct frame_message *out)
 {
     while (zmq_msg_more(msg))
