@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/queue.h"
-#include "core/heads.h"
+#include "core/answer_seal.h"
 #include "core/common.h"
 #include "core/permitted.h"
 #include "core/request_check.h"
@@ -16,10 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS       1024
-#define CALLS_MOST    1024                /* with connectors at once */
-#define ANSWERS_MOST  4096                /* in any state */
-#define AFTER_REQUEST (30 * MICROSECONDS) /* how much longer than its request a response lives */
+#define BUCKETS      1024
+#define CALLS_MOST   1024 /* with connectors at once */
+#define ANSWERS_MOST 4096 /* in any state */
 
 enum state {
     STATE_CALLING, /* the connector has the call */
@@ -30,14 +29,9 @@ enum state {
 /* A request that is being answered. */
 struct job {
     enum state state;
-    uint8_t leaf[HASH_SIZE];
-    struct header request;
-    struct registry *registry; /* keeps grant, service and the call's operation alive */
+    struct answer_about about; /* its registry keeps grant, service and the call's operation alive */
     const struct registry_grant *grant;
-    const struct registry_service *service;
     bool safe;
-    enum subject_type subject_type; /* of the subject actually queried; SUBJECT_NONE: none */
-    char subject[128];
     uint64_t deadline; /* wall: when the connector has had its time */
     struct call
         *call; /* STATE_CALLING: lent, only to recognise it when it comes back; STATE_KEY: the reply */
@@ -75,7 +69,7 @@ static struct job **bucket_of(struct answering *a, const uint8_t id[16])
 static struct job **find(struct answering *a, const uint8_t id[16])
 {
     struct job **at = bucket_of(a, id);
-    while (*at != NULL && memcmp((*at)->request.exchange_id, id, 16) != 0)
+    while (*at != NULL && memcmp((*at)->about.request.exchange_id, id, 16) != 0)
         at = &(*at)->next;
     return at;
 }
@@ -85,8 +79,8 @@ static void job_free(struct job *job)
     if (job->state == STATE_KEY)
         call_free(job->call);
     parcel_free(job->parcel);
-    registry_free(job->registry);
-    explicit_bzero(job->subject, sizeof(job->subject));
+    registry_free(job->about.registry);
+    explicit_bzero(job->about.subject, sizeof(job->about.subject));
     free(job);
 }
 
@@ -115,9 +109,9 @@ void answering_free(struct answering *a)
 static struct job *job_new(struct answering *a, const struct delivery *d, struct registry *registry)
 {
     struct job *job = memory_zeroed(1, sizeof(*job));
-    job->request = d->header;
-    memcpy(job->leaf, d->leaf, HASH_SIZE);
-    job->registry = registry_ref(registry);
+    job->about.request = d->header;
+    memcpy(job->about.leaf, d->leaf, HASH_SIZE);
+    job->about.registry = registry_ref(registry);
     job->safe = true;
     struct job **at = bucket_of(a, d->header.exchange_id);
     job->next = *at;
@@ -133,67 +127,6 @@ static void copy_text(char *out, size_t room, const char *text)
     snprintf(out, room, "%s", text);
 }
 
-static void fill_header(struct answering *a, const struct job *job, enum refusal refusal, const uint8_t *key,
-                        struct header *h)
-{
-    common_header(a->common, MESSAGE_RESPONSE, LIFETIME_MOST, h);
-    uint64_t expires = job->request.expires + AFTER_REQUEST;
-    if (expires < h->expires && expires > h->created)
-        h->expires = expires;
-    memcpy(h->exchange_id, job->request.exchange_id, sizeof(h->exchange_id));
-    copy_text(h->consumer, sizeof(h->consumer), job->request.consumer);
-    copy_text(h->provider, sizeof(h->provider), job->request.provider);
-    copy_text(h->service, sizeof(h->service), job->request.service);
-    copy_text(h->operation, sizeof(h->operation), job->request.operation);
-    copy_text(h->purpose, sizeof(h->purpose), job->request.purpose);
-    copy_text(h->legal_basis, sizeof(h->legal_basis), job->request.legal_basis);
-    copy_text(h->retention, sizeof(h->retention), job->request.retention);
-    copy_text(h->media_type, sizeof(h->media_type), job->request.media_type);
-    h->has_traceparent = job->request.has_traceparent;
-    memcpy(h->traceparent, job->request.traceparent, sizeof(h->traceparent));
-    h->has_request_leaf = true;
-    memcpy(h->request_leaf, job->leaf, HASH_SIZE);
-    h->outcome = refusal;
-    if (key != NULL) {
-        h->has_subject = true;
-        pseudonym(key, PSEUDONYM_SUBJECT, bytes_of_string(subject_type_name(job->subject_type)),
-                  bytes_of_string(job->subject), h->subject);
-    }
-}
-
-/* To whom an answer is sealed; NULL: it cannot be. */
-static const struct registry_sealing_key *key_of(const struct common *common, const struct registry *registry,
-                                                 const char *consumer, const struct registry_member **member)
-{
-    *member = registry_member(registry, bytes_of_string(consumer));
-    return *member == NULL ? NULL : registry_sealing_key(*member, common_now(common));
-}
-
-static struct parcel *seal_answer(struct answering *a, const struct job *job, enum refusal refusal,
-                                  const struct reply *reply, const uint8_t *key, struct error *e)
-{
-    struct common *common = a->common;
-    const struct registry_member *consumer;
-    const struct registry_sealing_key *sealing =
-        key_of(common, job->registry, job->request.consumer, &consumer);
-    if (sealing == NULL) {
-        error_set(e, ERROR_CONFIG, "the consumer has no sealing key that is valid now");
-        return NULL;
-    }
-    struct header h;
-    fill_header(a, job, refusal, key, &h);
-    struct seal_receiver receiver = {.receiver = consumer->id};
-    memcpy(receiver.public_key, sealing->public_key, 32);
-    struct buffer head = {0};
-    response_head_encode(reply, refusal, &head);
-    struct parcel *parcel =
-        parcel_make(common->options.signer, &h, buffer_bytes(&head),
-                    refusal == REFUSAL_NONE ? buffer_bytes(&reply->body) : bytes_make(NULL, 0),
-                    job->service != NULL && job->service->pad, &receiver, 1, e);
-    buffer_free(&head);
-    return parcel;
-}
-
 /* The response of a non-safe operation is on disk before it leaves. */
 static bool keep(struct common *common, const struct job *job)
 {
@@ -202,7 +135,7 @@ static bool keep(struct common *common, const struct job *job)
     if (job->safe)
         return true;
     parcel_encode(job->parcel, &bytes);
-    int result = marks_keep(common->marks, job->request.exchange_id, buffer_bytes(&bytes), &e);
+    int result = marks_keep(common->marks, job->about.request.exchange_id, buffer_bytes(&bytes), &e);
     buffer_free(&bytes);
     if (result != 0)
         log_error("response_not_kept", "why=%s", e.text);
@@ -212,9 +145,10 @@ static bool keep(struct common *common, const struct job *job)
 static void log_answer(const struct job *job, enum refusal refusal)
 {
     char id[37];
-    uuid_format(job->request.exchange_id, id);
-    log_info("request_answered", "exchange=%s consumer=%s service=%s outcome=%s", id, job->request.consumer,
-             job->request.service, refusal == REFUSAL_NONE ? "answered" : refusal_name(refusal));
+    uuid_format(job->about.request.exchange_id, id);
+    log_info("request_answered", "exchange=%s consumer=%s service=%s outcome=%s", id,
+             job->about.request.consumer, job->about.request.service,
+             refusal == REFUSAL_NONE ? "answered" : refusal_name(refusal));
 }
 
 /* Seals, keeps and sends. call holds the reply (NULL for a refusal of our own) and is taken. *at may be gone
@@ -229,14 +163,14 @@ static void answer(struct answering *a, struct job **at, enum refusal refusal, s
     enum pseudonyms pseudonyms = PSEUDONYMS_NONE;
     /* By the registry of now, not by that of the request: while our own system was being asked the consumer
      * may have been suspended or removed, and then what was found does not leave. */
-    enum refusal standing =
-        registry_standing(knowledge_registry(common->knowledge), bytes_of_string(job->request.consumer));
+    enum refusal standing = registry_standing(knowledge_registry(common->knowledge),
+                                              bytes_of_string(job->about.request.consumer));
     if (standing != REFUSAL_NONE) {
         refusal = refusal == REFUSAL_NONE ? standing : refusal;
         call_free(call);
         call = NULL;
     }
-    if (job->subject_type != SUBJECT_NONE)
+    if (job->about.subject_type != SUBJECT_NONE)
         pseudonyms = common_day_key(common, common_now(common), key);
     if (pseudonyms == PSEUDONYMS_WAIT) {
         job->state = STATE_KEY;
@@ -245,7 +179,7 @@ static void answer(struct answering *a, struct job **at, enum refusal refusal, s
         return;
     }
     job->call = NULL;
-    job->parcel = seal_answer(a, job, refusal, call != NULL ? &call->reply : &nothing,
+    job->parcel = answer_seal(common, &job->about, refusal, call != NULL ? &call->reply : &nothing,
                               pseudonyms == PSEUDONYMS_READY ? key : NULL, &e);
     explicit_bzero(key, sizeof(key));
     call_free(call);
@@ -273,23 +207,6 @@ static void refuse(struct answering *a, const struct delivery *d, struct registr
 
 /* --- with the connector --- */
 
-/* What the system answered, reduced to what may leave. */
-static enum refusal outcome_of(const struct job *job, struct reply *reply)
-{
-    if (reply->refusal != REFUSAL_NONE)
-        return reply->refusal;
-    if (reply->status < 100 || reply->status > 599)
-        return REFUSAL_PROVIDER_FAILED;
-    if (reply->body.len > job->service->most_response || reply->body.len > DELIVERY_MOST / 2)
-        return REFUSAL_RESPONSE_TOO_LARGE;
-    enum refusal refusal = permitted_reduce(job->grant, reply);
-    for (size_t i = 0; refusal == REFUSAL_NONE && i < reply->headers.count; i++)
-        if (!http_field_valid(bytes_of_string(reply->headers.items[i].name),
-                              bytes_of_string(reply->headers.items[i].value)))
-            refusal = REFUSAL_PROVIDER_FAILED;
-    return refusal;
-}
-
 /* By what the connector said of it, not by what became of the exchange. */
 static void count_call(const struct common *common, const struct call *call)
 {
@@ -312,7 +229,7 @@ static void calls_came_back(void *arg)
             call_free(call); /* it came after its time: the exchange has been answered without it */
             continue;
         }
-        answer(a, at, outcome_of(*at, &call->reply), call);
+        answer(a, at, permitted_outcome((*at)->grant, (*at)->about.service, &call->reply), call);
     }
 }
 
@@ -358,14 +275,13 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
 {
     struct common *common = a->common;
     struct connector *connector = connector_of(common, checked->service->id);
-    const struct registry_member *consumer;
     bool safe = checked->call->match.operation->safe;
     enum refusal refusal = REFUSAL_NONE;
     if (connector == NULL)
         refusal = REFUSAL_PROVIDER_UNAVAILABLE;
     else if (returns_out(a->returns) >= CALLS_MOST)
         refusal = REFUSAL_PROVIDER_BUSY;
-    else if (key_of(common, registry, d->header.consumer, &consumer) == NULL)
+    else if (!answer_sealable(common, registry, d->header.consumer))
         refusal = REFUSAL_INTERNAL; /* which cannot be sealed either: it is only logged, and nothing is run */
     else if (!safe)
         refusal = mark_begun(common, d);
@@ -375,11 +291,11 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
     }
     struct job *job = job_new(a, d, registry);
     job->grant = checked->grant;
-    job->service = checked->service;
+    job->about.service = checked->service;
     job->safe = safe;
-    job->subject_type = checked->subject_type;
-    copy_text(job->subject, sizeof(job->subject), checked->subject);
-    job->deadline = deadline_of(d, job->service, common_now(common));
+    job->about.subject_type = checked->subject_type;
+    copy_text(job->about.subject, sizeof(job->about.subject), checked->subject);
+    job->deadline = deadline_of(d, job->about.service, common_now(common));
     job->state = STATE_CALLING;
 
     struct call *call = checked->call;
@@ -388,11 +304,11 @@ static void start_call(struct answering *a, const struct delivery *d, struct reg
     memcpy(call->exchange_id, d->header.exchange_id, sizeof(call->exchange_id));
     copy_text(call->consumer, sizeof(call->consumer), d->header.consumer);
     copy_text(call->purpose, sizeof(call->purpose), d->header.purpose);
-    if (job->subject_type != SUBJECT_NONE)
-        snprintf(call->subject, sizeof(call->subject), "%s:%s", subject_type_name(job->subject_type),
-                 job->subject);
+    if (job->about.subject_type != SUBJECT_NONE)
+        snprintf(call->subject, sizeof(call->subject), "%s:%s", subject_type_name(job->about.subject_type),
+                 job->about.subject);
     call->deadline = job->deadline;
-    call->most_response = job->service->most_response;
+    call->most_response = job->about.service->most_response;
     call->started = common_monotonic(common);
     job->call = call;
     returns_lend(a->returns, call);
@@ -455,7 +371,7 @@ static bool dealt_with(struct answering *a, const struct delivery *d)
     struct job *open = *find(a, d->header.exchange_id);
     if (open == NULL)
         return a->count >= ANSWERS_MOST;
-    if (open->state == STATE_SENT && memcmp(open->leaf, d->leaf, HASH_SIZE) == 0)
+    if (open->state == STATE_SENT && memcmp(open->about.leaf, d->leaf, HASH_SIZE) == 0)
         common_submit(a->common, open->parcel);
     return true;
 }
@@ -560,7 +476,7 @@ void answering_tick(struct answering *a)
             if (job->state == STATE_CALLING && now > job->deadline)
                 /* What is not safe may still be carried out: nobody may be told that it was not. */
                 answer(a, at, job->safe ? REFUSAL_PROVIDER_TIMEOUT : REFUSAL_OUTCOME_UNKNOWN, NULL);
-            else if (now > job->request.expires + AFTER_REQUEST)
+            else if (now > job->about.request.expires + ANSWER_AFTER_REQUEST)
                 take_out(a, at);
             if (*at == job)
                 at = &job->next;

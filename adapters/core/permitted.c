@@ -1,6 +1,7 @@
 #include "core/permitted.h"
 
 #include "base/error.h"
+#include "core/delivery.h"
 #include "registry/fields.h"
 
 #include <string.h>
@@ -91,4 +92,21 @@ enum refusal permitted_reduce(const struct registry_grant *grant, struct reply *
     buffer_free(&reply->body);
     reply->body = reduced;
     return REFUSAL_NONE;
+}
+
+enum refusal permitted_outcome(const struct registry_grant *grant, const struct registry_service *service,
+                               struct reply *reply)
+{
+    if (reply->refusal != REFUSAL_NONE)
+        return reply->refusal;
+    if (reply->status < 100 || reply->status > 599)
+        return REFUSAL_PROVIDER_FAILED;
+    if (reply->body.len > service->most_response || reply->body.len > DELIVERY_MOST / 2)
+        return REFUSAL_RESPONSE_TOO_LARGE;
+    enum refusal refusal = permitted_reduce(grant, reply);
+    for (size_t i = 0; refusal == REFUSAL_NONE && i < reply->headers.count; i++)
+        if (!http_field_valid(bytes_of_string(reply->headers.items[i].name),
+                              bytes_of_string(reply->headers.items[i].value)))
+            refusal = REFUSAL_PROVIDER_FAILED;
+    return refusal;
 }

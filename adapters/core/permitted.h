@@ -13,5 +13,9 @@
  * dropped and the status kept.
  */
 enum refusal permitted_reduce(const struct registry_grant *grant, struct reply *reply);
+/* The same, and whether the connector's reply is one at all: its own refusal, PROVIDER_FAILED,
+ * RESPONSE_TOO_LARGE, NOT_FILTERABLE, NONE. */
+enum refusal permitted_outcome(const struct registry_grant *grant, const struct registry_service *service,
+                               struct reply *reply);
 
 #endif
