@@ -26,6 +26,7 @@ class FakeBus:
         self.peers = {}        # link key -> routing id
         self.registry_version = 1
         self.context = zmq.Context()
+        self.context.setsockopt(zmq.LINGER, 0)
         self.zap = session.Zap(self.context)
         self.zap.start()
         self.socket = self.context.socket(zmq.ROUTER)

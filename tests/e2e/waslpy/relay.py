@@ -17,6 +17,7 @@ class Relay:
             self.keys[public] = secret
         self.bus_endpoint, self.bus_public = bus_endpoint, bus_public
         self.context = zmq.Context()
+        self.context.setsockopt(zmq.LINGER, 0)
         self.zap = session.Zap(self.context)
         self.zap.start()
         self.router = self.context.socket(zmq.ROUTER)
