@@ -66,6 +66,7 @@ struct gate {
     uint64_t serial;
     uint64_t live_bytes; /* waiting, at the last tick */
     uint64_t dead_bytes; /* whole messages of connections that are gone */
+    uint64_t cut_bytes;  /* of those that were cut and that libzmq still holds, at the last tick */
     uint64_t ticked;     /* when time was last counted; 0: not yet */
     uint64_t blind;      /* nothing was read at this time: silence is nobody's fault */
     struct gate_counters counters;
@@ -274,7 +275,7 @@ static void accepted(struct gate *gate, int fd, uint64_t now)
     gate->counters.connections++;
     gate->counters.half_open++;
     /* Somebody fills and leaves one connection after the other while nothing is read. */
-    if (gate->dead_bytes > gate->limits.total_bytes)
+    if (gate->dead_bytes + gate->cut_bytes > gate->limits.total_bytes)
         cut(gate, c, GATE_TOTAL);
     bound_half_open(gate, c->bucket);
 }
@@ -321,8 +322,10 @@ static void bound_of_peer(struct gate *gate, const struct connection *newest)
 
 uint64_t gate_received(struct gate *gate, const struct frame_message *frame, uint64_t now)
 {
-    struct connection *c = at(gate, frame->fd);
     static const uint8_t none[32];
+    /* libzmq tells of a connection before it hands out its messages: a first one may have come since. */
+    gate_read(gate, now);
+    struct connection *c = at(gate, frame->fd);
     if (c == NULL)
         return 0;
     c->consumed += frame->wire_bytes;
@@ -414,8 +417,10 @@ static void look_at(struct gate *gate, struct list *list, uint64_t forgive, uint
         measure(c, forgive);
         judge(gate, c, now);
         gate->counters.waiting_bytes += waiting_of(c);
-        if (c->cut)
+        if (c->cut) {
+            gate->cut_bytes += waiting_of(c);
             continue;
+        }
         gate->live_bytes += waiting_of(c);
         if (*largest == NULL || waiting_of(c) > waiting_of(*largest))
             *largest = c;
@@ -437,7 +442,7 @@ void gate_tick(struct gate *gate, uint64_t now, bool reading)
     if (!reading)
         gate->blind = now;
     gate->counters.waiting_bytes = gate->dead_bytes;
-    gate->live_bytes = 0;
+    gate->live_bytes = gate->cut_bytes = 0;
     /* In this order: one of the half open that is cut moves to the end of the others. */
     look_at(gate, &gate->spoken, forgive, now, &largest);
     look_at(gate, &gate->half_open, forgive, now, &largest);
