@@ -96,6 +96,36 @@ static int add_all_accepted(const struct config *config, struct truststore *stor
     return 0;
 }
 
+static bool is_accepted(struct bytes text, const uint8_t hash[HASH_SIZE])
+{
+    struct accepted a;
+    while (text.len > 0)
+        if (take_line(&text, &a) && memcmp(a.hash, hash, HASH_SIZE) == 0)
+            return true;
+    return false;
+}
+
+/* Those that are proven, should the trust store have lost one. What was never proven serves as long as its file is
+ * there: a forged list with a high number would stand in the way of the true ones for ever. */
+static int add_all_in_force(const struct config *config, const struct trust *previous, struct trust *trust,
+                            struct buffer *problems, struct error *e)
+{
+    size_t count = trust_crl_hashes(previous, NULL, 0);
+    uint8_t(*hashes)[HASH_SIZE] = memory_zeroed(count + 1, HASH_SIZE);
+    struct buffer accepted = {0};
+    int result = read_accepted(config, &accepted, e);
+    trust_crl_hashes(previous, hashes, count);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        struct error why = {0};
+        if (is_accepted(buffer_bytes(&accepted), hashes[i]) &&
+            trust_add_crl(trust, trust_crl_der(previous, i), &why) < 0)
+            problem(problems, "a revocation list in force", why.text);
+    }
+    buffer_free(&accepted);
+    free(hashes);
+    return result;
+}
+
 /* --- files --- */
 
 static void add_file(struct trust *trust, const char *path, struct buffer *problems)
@@ -150,14 +180,11 @@ static int add_folder(struct trust *trust, const char *folder, struct buffer *pr
 int crls_gather(const struct config *config, struct truststore *store, const struct trust *previous,
                 struct trust *trust, struct buffer *problems, struct error *e)
 {
-    struct error why = {0};
     /* First, so that whatever comes has to be newer. */
-    if (previous == NULL && store != NULL && add_all_accepted(config, store, trust, problems, e) < 0)
+    if (store != NULL && add_all_accepted(config, store, trust, problems, e) < 0)
         return -1;
-    size_t count = previous == NULL ? 0 : trust_crl_hashes(previous, NULL, 0);
-    for (size_t i = 0; i < count; i++)
-        if (trust_add_crl(trust, trust_crl_der(previous, i), &why) < 0)
-            problem(problems, "a revocation list in force", why.text);
+    if (previous != NULL && add_all_in_force(config, previous, trust, problems, e) < 0)
+        return -1;
     if (config->crls != NULL && add_folder(trust, config->crls, problems, e) < 0)
         return -1;
     for (unsigned i = 0; i < config->crl_files_count; i++)
@@ -184,15 +211,6 @@ static bool is_replaced(const struct accepted *a, const struct trust_crl_info *i
 {
     for (size_t i = 0; i < count; i++)
         if (proven[i] && memcmp(infos[i].issuer, a->issuer, HASH_SIZE) == 0)
-            return true;
-    return false;
-}
-
-static bool is_accepted(struct bytes text, const uint8_t hash[HASH_SIZE])
-{
-    struct accepted a;
-    while (text.len > 0)
-        if (take_line(&text, &a) && memcmp(a.hash, hash, HASH_SIZE) == 0)
             return true;
     return false;
 }

@@ -9,7 +9,7 @@
  *     <SHA-256 of the DER> <SHA-256 of the issuer's name and key id> <number> <issuer's name, for people>
  *
  * A list that is not proven yet serves (judgements check its signature), but is not remembered: a forged one
- * with a high number is gone as soon as its file is.
+ * with a high number is gone as soon as its file is, while the bus runs and at a start alike.
  */
 #include "broker/chains.h"
 #include "broker/config.h"

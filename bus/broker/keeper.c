@@ -19,6 +19,7 @@
 
 #define PROBES_MOST 3
 #define PATIENCE    (1 * MICROSECONDS) /* how long a file may be bad before it is said */
+#define AGAIN       (5 * MICROSECONDS) /* after a disk, say, that took nothing */
 
 /* What the thread can be told: only which of the two it is matters. */
 static const char wish_reload[] = "reload", wish_end[] = "end";
@@ -32,6 +33,7 @@ struct keeper {
     bool unproven;          /* some CRLs are not remembered yet */
     struct buffer problems; /* of the last reading, a line for each */
     uint64_t say_at;        /* monotonic */
+    uint64_t again_at;      /* monotonic: the last change was not taken up, and not by a file's fault */
     pthread_t thread;
 };
 
@@ -103,15 +105,13 @@ static void accept_rest(struct keeper *k)
     k->unproven = accepted != 0;
 }
 
-/* Takes the reference. */
-static void pass_on(struct keeper *k, struct snapshot *next)
+/* Takes the reference. -1 with e set: it would not be remembered that it was in force. */
+static int pass_on(struct keeper *k, struct snapshot *next, struct error *e)
 {
-    struct error e = {0};
-    int accepted = snapshot_accept(k->options.config, next, k->options.chains, &e);
-    if (accepted < 0) { /* it would not be remembered that it was in force */
-        log_error("reload_failed", "reason=%s", e.text);
+    int accepted = snapshot_accept(k->options.config, next, k->options.chains, e);
+    if (accepted < 0) {
         snapshot_free(next);
-        return;
+        return -1;
     }
     k->unproven = accepted != 0;
     snapshot_free(k->snapshot);
@@ -120,20 +120,25 @@ static void pass_on(struct keeper *k, struct snapshot *next)
     struct job *change =
         chains != NULL ? change_new(next, chains, clock_wall()) : job_new(JOB_CHANGE, next, clock_wall());
     pipeline_pass(pipeline_writer(k->options.pipeline), change);
+    return 0;
 }
 
+/* What the files say is in force afterwards, or is said, or is tried again: a revocation must not wait until
+ * somebody touches its file. */
 static void reload(struct keeper *k)
 {
     struct error e = {0};
     struct buffer problems = {0};
     struct snapshot *next =
         snapshot_load(k->options.config, k->snapshot, k->options.truststore, &problems, &e);
-    if (next == NULL)
-        buffer_printf(&problems, "%s\n", e.text);
-    else if (snapshot_same(next, k->snapshot))
+    bool taken = next != NULL;
+    if (taken && snapshot_same(next, k->snapshot))
         snapshot_free(next);
-    else
-        pass_on(k, next);
+    else if (taken)
+        taken = pass_on(k, next, &e) == 0;
+    if (!taken)
+        buffer_printf(&problems, "%s\n", e.text);
+    k->again_at = taken ? UINT64_MAX : clock_monotonic() + AGAIN;
     note_problems(k, &problems);
 }
 
@@ -175,12 +180,13 @@ static void *keeper_thread(void *arg)
     uint64_t next_probe = clock_monotonic() + period;
     for (;;) {
         uint64_t look = k->wanted ? clock_monotonic() + WATCH_QUIET : watch_due(k->watch);
-        wait_until(k, earliest(earliest(next_probe, k->say_at), look));
+        wait_until(k, earliest(earliest(next_probe, k->say_at), earliest(look, k->again_at)));
         const void *wish = queue_take(k->wishes);
         if (wish == wish_end)
             return NULL;
         bool asked = wish == wish_reload;
-        k->wanted = watch_look(k->watch, clock_monotonic()) || asked || k->wanted;
+        k->wanted =
+            watch_look(k->watch, clock_monotonic()) || asked || k->wanted || clock_monotonic() >= k->again_at;
         /* One at a time: the writer, on a slow disk, may still have the one before. */
         if (k->wanted && is_in_force(k)) {
             k->wanted = false;
@@ -215,7 +221,7 @@ struct keeper *keeper_start(const struct keeper_options *options, struct error *
     k->options = *options;
     k->snapshot = snapshot_ref(options->snapshot);
     k->wishes = queue_new(2);
-    k->say_at = UINT64_MAX;
+    k->say_at = k->again_at = UINT64_MAX;
     k->unproven = true;
     k->watch = watch_files(options->config);
     /* Once more than what the start has read: nothing that came between is missed, and what is bad is said.

@@ -147,6 +147,15 @@ static void the_last_good_crl_serves_when_the_folder_is_empty_or_bad_at_a_restar
     close_place(&p);
 }
 
+static void put_forged(const struct place *p, long number)
+{
+    EVP_PKEY *own = country()->ca_key;
+    country()->ca_key = EVP_EC_gen("P-256");
+    put_crl(p, "forged.crl", number, MEMBERS);
+    EVP_PKEY_free(country()->ca_key);
+    country()->ca_key = own;
+}
+
 static void a_forged_crl_with_a_high_number_is_not_remembered(void **state)
 {
     (void)state;
@@ -155,11 +164,7 @@ static void a_forged_crl_with_a_high_number_is_not_remembered(void **state)
     open_place(&p);
     put_crl(&p, "root.crl", 3, MEN);
     snapshot_free(start(&p, false));
-    EVP_PKEY *own = country()->ca_key;
-    country()->ca_key = EVP_EC_gen("P-256");
-    put_crl(&p, "forged.crl", 1000, MEMBERS);
-    EVP_PKEY_free(country()->ca_key);
-    country()->ca_key = own;
+    put_forged(&p, 1000);
     struct snapshot *s = start(&p, false);
     assert_int_equal(judge(s, MEN), REFUSAL_REVOCATION_UNKNOWN); /* nobody passes by it */
     snapshot_free(s);
@@ -171,6 +176,47 @@ static void a_forged_crl_with_a_high_number_is_not_remembered(void **state)
     put_crl(&p, "root.crl", 4, MEMBERS);
     s = start(&p, false);
     assert_int_equal(judge(s, MEN), REFUSAL_NONE);
+    snapshot_free(s);
+    close_place(&p);
+}
+
+/* As a file of the folder that changes while the bus runs. */
+static struct snapshot *go_on(struct place *p, struct snapshot *before)
+{
+    struct error e = {0};
+    struct buffer lines = {0};
+    struct snapshot *s = snapshot_load(&p->config, before, p->store, &lines, &e);
+    if (s == NULL)
+        fail_msg("%s", e.text);
+    assert_true(snapshot_accept(&p->config, s, NULL, &e) >= 0);
+    buffer_free(&lines);
+    snapshot_free(before);
+    return s;
+}
+
+static void a_forged_crl_is_gone_with_its_file_while_the_bus_runs(void **state)
+{
+    (void)state;
+    struct place p;
+    char path[256];
+    open_place(&p);
+    put_crl(&p, "root.crl", 3, MEN);
+    struct snapshot *s = start(&p, false);
+    put_forged(&p, 1000);
+    s = go_on(&p, s);
+    assert_int_equal(judge(s, MEN), REFUSAL_REVOCATION_UNKNOWN);
+    snprintf(path, sizeof(path), "%s/forged.crl", p.crls);
+    assert_int_equal(unlink(path), 0);
+    s = go_on(&p, s);
+    assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
+    assert_int_equal(judge(s, MI), REFUSAL_NONE);
+    /* What was accepted meanwhile does not go back either. */
+    put_crl(&p, "root.crl", 4, MI);
+    s = go_on(&p, s);
+    put_crl(&p, "root.crl", 3, MEN);
+    s = go_on(&p, s);
+    assert_int_equal(judge(s, MEN), REFUSAL_NONE);
+    assert_int_equal(judge(s, MI), REFUSAL_CERTIFICATE_REVOKED);
     snapshot_free(s);
     close_place(&p);
 }
@@ -403,6 +449,28 @@ static void a_bad_file_is_an_alarm_when_it_stays_and_none_of_the_other_is_lost(v
     close_kept(&k);
 }
 
+/* A disk that was full for a moment, say: nobody should have to touch the file again. */
+static void a_change_that_could_not_be_kept_is_tried_again(void **state)
+{
+    (void)state;
+    struct kept k;
+    struct buffer second = {0};
+    char away[160];
+    open_kept(&k);
+    assert_int_equal(next_change(&k, 300000), 0);
+    snprintf(away, sizeof(away), "%s.away", k.place.state);
+    assert_int_equal(rename(k.place.state, away), 0);
+    sign_version(2, &country()->registry, &second);
+    write_file(k.place.registry, buffer_bytes(&second));
+    assert_int_equal(next_change(&k, MICROSECONDS), 0);
+    assert_true(alarm_is(true, 5 * MICROSECONDS));
+    assert_int_equal(rename(away, k.place.state), 0);
+    assert_int_equal(next_change(&k, 20 * MICROSECONDS), 2);
+    assert_true(alarm_is(false, 5 * MICROSECONDS));
+    buffer_free(&second);
+    close_kept(&k);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -416,12 +484,14 @@ int main(void)
         cmocka_unit_test(a_crls_number_never_goes_back_also_across_a_restart),
         cmocka_unit_test(the_last_good_crl_serves_when_the_folder_is_empty_or_bad_at_a_restart),
         cmocka_unit_test(a_forged_crl_with_a_high_number_is_not_remembered),
+        cmocka_unit_test(a_forged_crl_is_gone_with_its_file_while_the_bus_runs),
         cmocka_unit_test(a_bad_registry_at_a_restart_does_not_stop_what_was_accepted),
         cmocka_unit_test(a_first_start_needs_a_good_registry),
         cmocka_unit_test(every_way_of_putting_a_file_there_is_seen_once),
         cmocka_unit_test(a_file_that_is_being_written_is_left_alone_until_it_rests),
         cmocka_unit_test(a_change_of_the_files_is_taken_up_without_being_asked),
         cmocka_unit_test(a_bad_file_is_an_alarm_when_it_stays_and_none_of_the_other_is_lost),
+        cmocka_unit_test(a_change_that_could_not_be_kept_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, end);
 }
