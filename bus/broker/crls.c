@@ -105,8 +105,8 @@ static bool is_accepted(struct bytes text, const uint8_t hash[HASH_SIZE])
     return false;
 }
 
-/* Those that are proven, should the trust store have lost one. What was never proven serves as long as its file is
- * there: a forged list with a high number would stand in the way of the true ones for ever. */
+/* Those that are proven, should the trust store have lost one. What was never proven serves as long as its
+ * file is there: a forged list with a high number would stand in the way of the true ones for ever. */
 static int add_all_in_force(const struct config *config, const struct trust *previous, struct trust *trust,
                             struct buffer *problems, struct error *e)
 {

@@ -352,8 +352,8 @@ static void a_message_finds_its_connection_though_its_coming_was_not_read_yet(vo
     assert_int_equal(gate_counters(gate)->half_open, 0);
 }
 
-/* libzmq does not notice that a connection was cut as long as the room for its messages is full: what it holds
- * of those counts too, or whoever comes again and again while nothing is read would have no bound. */
+/* libzmq does not notice that a connection was cut as long as the room for its messages is full: what it
+ * holds of those counts too, or whoever comes again and again while nothing is read would have no bound. */
 static void what_was_cut_and_is_still_held_counts_for_those_that_come(void **state)
 {
     (void)state;
@@ -368,7 +368,8 @@ static void what_was_cut_and_is_still_held_counts_for_those_that_come(void **sta
         zmq_setsockopt(a, ZMQ_RECONNECT_IVL, &never, sizeof never);
         zmq_connect(a, house.endpoint);
         run(100, false);
-        for (int n = 0; n < 300; n++) /* more messages than there is room for, of more than it may have waiting */
+        for (int n = 0; n < 300;
+             n++) /* more messages than there is room for, of more than it may have waiting */
             zmq_send(a, zeros, sizeof zeros, ZMQ_DONTWAIT);
         run(100, false);
     }
