@@ -50,6 +50,12 @@ static void judge_session(struct io *io, struct peer *peer, const struct change 
         peers_close(io->peers, peer, REFUSAL_NOT_WELCOME, nothing);
         return;
     }
+    /* As at HELLO: it no longer leads to the member's anchor, and nothing that comes over it would be taken.
+     */
+    if (verdict->refusal == REFUSAL_CERTIFICATE_UNTRUSTED) {
+        peers_close(io->peers, peer, REFUSAL_CERTIFICATE_UNTRUSTED, nothing);
+        return;
+    }
     bool revoked = verdict->refusal == REFUSAL_CERTIFICATE_REVOKED;
     if (revoked != s->revoked)
         log_warn(revoked ? "certificate_revoked" : "certificate_good_again", "member=%s", peer->member);

@@ -4,6 +4,7 @@
  * What a new registry or CRL does to what is under way. The keeper makes the job, with everything that takes
  * its time done; the writer records it; here it takes effect. From then on:
  *   - a link key that no longer names its member, or names a suspended one, has no session (BYE says why);
+ *   - nor has one whose chain no longer leads to its member's anchor (BYE certificate_untrusted);
  *   - nothing is delivered to a session whose certificate is revoked;
  *   - open exchanges of either are ended, INTERRUPTED with that reason;
  *   - what is still inside is judged by the new one (writer).

@@ -378,6 +378,31 @@ static void a_revocation_that_is_taken_back_by_a_newer_list_heals_the_session(vo
     desk_close(d);
 }
 
+/* A CA that the authority takes away, say after a theft: what has its certificate is treated as at its HELLO,
+ * and does not stay a provider whose every answer is refused. */
+static void a_session_whose_chain_leads_to_no_anchor_any_more_is_sent_away(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q;
+    struct trust *without = trust_new();
+    struct registry *registry =
+        registry_ref((struct registry *)(uintptr_t)snapshot_registry(d->io.snapshot));
+    change_to(d, snapshot_new(registry, without));
+    take_effect(d);
+    assert_int_equal(desk_bye(d, MI, 1), REFUSAL_CERTIFICATE_UNTRUSTED);
+    assert_null(peer_of(d, MI)->session);
+    change_to(d, make_next(d, MEMBERS, 2, MEMBERS));
+    take_effect(d);
+    desk_hello(d, MI, 1, 2, 64);
+    desk_hello(d, MEN, 1, 3, 64);
+    desk_ask(d, &q);
+    AWAIT(delivered, VERB_DELIVER, MI, 1);
+    sent_free(delivered);
+    letter_free(&q);
+    desk_close(d);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -400,6 +425,7 @@ int main(void)
         cmocka_unit_test(an_answer_is_not_delivered_to_a_consumer_whose_certificate_is_revoked),
         cmocka_unit_test(others_go_on_over_a_change),
         cmocka_unit_test(a_session_that_the_change_did_not_judge_opens_again),
+        cmocka_unit_test(a_session_whose_chain_leads_to_no_anchor_any_more_is_sent_away),
         cmocka_unit_test(a_revocation_that_is_taken_back_by_a_newer_list_heals_the_session),
     };
     return cmocka_run_group_tests(tests, NULL, end);
