@@ -386,8 +386,7 @@ static void a_session_whose_chain_leads_to_no_anchor_any_more_is_sent_away(void 
     struct desk *d = desk_linked();
     struct letter q;
     struct trust *without = trust_new();
-    struct registry *registry =
-        registry_ref((struct registry *)(uintptr_t)snapshot_registry(d->io.snapshot));
+    struct registry *registry = registry_ref((struct registry *)(uintptr_t)snapshot_registry(d->io.snapshot));
     change_to(d, snapshot_new(registry, without));
     take_effect(d);
     assert_int_equal(desk_bye(d, MI, 1), REFUSAL_CERTIFICATE_UNTRUSTED);
