@@ -117,6 +117,13 @@ struct desk *desk_open(void)
     return desk_open_on(state, &country()->ledger);
 }
 
+int desk_end(void **state)
+{
+    (void)state;
+    country_end();
+    return 0;
+}
+
 void desk_close(struct desk *d)
 {
     admit_stop(d->admit);
@@ -364,18 +371,27 @@ static bool names(const struct entry *entry, const uint8_t id[16])
            memcmp(h.exchange_id, id, 16) == 0;
 }
 
+void desk_entry(struct desk *d, uint64_t i, struct desk_entry *out)
+{
+    memset(out, 0, sizeof(*out));
+    assert_int_equal(ledger_read_entry(d->ledger, i, &out->data, NULL), 1);
+    assert_true(entry_decode(buffer_bytes(&out->data), &out->entry, &out->hold));
+}
+
+void desk_entry_free(struct desk_entry *entry)
+{
+    entry_release(&entry->hold);
+    buffer_free(&entry->data);
+}
+
 unsigned desk_entries(struct desk *d, const uint8_t exchange_id[16], unsigned type)
 {
     unsigned count = 0;
     for (uint64_t i = 0; i < desk_size(d); i++) {
-        struct buffer data = {0};
-        struct entry entry;
-        struct entry_hold hold;
-        assert_int_equal(ledger_read_entry(d->ledger, i, &data, NULL), 1);
-        assert_true(entry_decode(buffer_bytes(&data), &entry, &hold));
-        count += entry.type == type && names(&entry, exchange_id);
-        entry_release(&hold);
-        buffer_free(&data);
+        struct desk_entry read;
+        desk_entry(d, i, &read);
+        count += read.entry.type == type && names(&read.entry, exchange_id);
+        desk_entry_free(&read);
     }
     return count;
 }
@@ -397,6 +413,13 @@ unsigned desk_refused(struct desk *d, int m, uint8_t connection, bool *recorded)
     strict_free(&hold);
     sent_free(s);
     return reason;
+}
+
+void assert_refused(struct desk *d, int m, uint8_t connection, enum refusal reason)
+{
+    bool recorded = false;
+    assert_int_equal(desk_refused(d, m, connection, &recorded), reason);
+    assert_true(recorded);
 }
 
 unsigned desk_bye(struct desk *d, int m, uint8_t connection)

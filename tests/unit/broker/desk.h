@@ -11,6 +11,7 @@
 #include "ledger/truststore.h"
 #include "country.h"
 #include "crypto/seal.h"
+#include "wire/entry.h"
 
 struct sent {
     uint8_t routing_id[8];
@@ -38,6 +39,7 @@ extern size_t desk_ledger_bytes; /* of the next desk's ledger */
 extern unsigned desk_refusals;   /* a second and member, of the next desk */
 struct desk *desk_open(void);    /* on a fresh folder */
 struct desk *desk_open_on(const char *state, const struct note_signer *signer); /* on that one */
+int desk_end(void **state);                                                     /* a group's teardown */
 void desk_close(struct desk *desk); /* as after SIGKILL, but without leaks: no end is written */
 
 /* One frame of member m; connection: which of its connections (its routing id). */
@@ -71,6 +73,14 @@ void letter_seal(struct letter *letter, int signer, int receiver,
 void letter_free(struct letter *letter);
 void desk_submit(struct desk *desk, int m, uint8_t connection, const struct letter *letter);
 
+/* Entry i of the ledger; desk_entry_free it. */
+struct desk_entry {
+    struct entry entry;
+    struct entry_hold hold;
+    struct buffer data;
+};
+void desk_entry(struct desk *desk, uint64_t i, struct desk_entry *out);
+void desk_entry_free(struct desk_entry *entry);
 /* How many entries of that type name this exchange. */
 unsigned desk_entries(struct desk *desk, const uint8_t exchange_id[16], unsigned type);
 uint64_t desk_size(struct desk *desk);
@@ -84,6 +94,8 @@ uint64_t desk_size(struct desk *desk);
  * have come. */
 unsigned desk_refused(struct desk *d, int m, uint8_t connection, bool *recorded);
 unsigned desk_bye(struct desk *d, int m, uint8_t connection);
+/* The next REFUSED has that reason and brings its entry. */
+void assert_refused(struct desk *d, int m, uint8_t connection, enum refusal reason);
 void assert_receipt(struct bytes entry_bytes, struct bytes proof, unsigned type, const uint8_t *leaf);
 /* The DELIVER holds this message with its receipt, and that of the request that it answers. */
 void assert_delivered(const struct sent *s, const struct letter *l, const struct letter *request);

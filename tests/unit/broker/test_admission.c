@@ -12,11 +12,9 @@ static void a_request_without_a_provider_is_refused_and_recorded(void **state)
     (void)state;
     struct desk *d = desk_open();
     struct letter q;
-    bool recorded;
     desk_hello(d, MEN, 1, 1, 64);
     desk_ask(d, &q);
-    assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_PROVIDER_UNAVAILABLE);
-    assert_true(recorded);
+    assert_refused(d, MEN, 1, REFUSAL_PROVIDER_UNAVAILABLE);
     assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_REFUSED), 1);
     letter_free(&q);
     desk_close(d);
@@ -50,9 +48,7 @@ static void each_step_of_admission_has_its_own_code(void **state)
         change;                                                                                              \
         desk_submit(d, MEN, 1, &q);                                                                          \
         desk_settle(d);                                                                                      \
-        bool recorded;                                                                                       \
-        assert_int_equal(desk_refused(d, MEN, 1, &recorded), code);                                          \
-        assert_true(recorded);                                                                               \
+        assert_refused(d, MEN, 1, code);                                                                     \
         letter_free(&q);                                                                                     \
     } while (0)
 #define SEALED(change)                                                                                       \
@@ -176,9 +172,7 @@ static void a_full_vault_refuses_day_keys_and_nothing_else(void **state)
     letter_subject_key(&l);
     desk_submit(d, MEN, 1, &l);
     desk_settle(d);
-    bool recorded;
-    assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_DISK_FULL);
-    assert_true(recorded);
+    assert_refused(d, MEN, 1, REFUSAL_DISK_FULL);
     letter_free(&l);
     desk_ask(d, &l);
     AWAIT(delivered, VERB_DELIVER, MI, 1);
@@ -382,26 +376,15 @@ static void refusals_that_come_too_fast_are_counted_in_one_entry(void **state)
     assert_true(d->io.closed);
     uint64_t sum = 0;
     for (uint64_t i = before; i < desk_size(d); i++) {
-        struct buffer data = {0};
-        struct entry entry;
-        struct entry_hold hold;
-        assert_int_equal(ledger_read_entry(d->ledger, i, &data, NULL), 1);
-        assert_true(entry_decode(buffer_bytes(&data), &entry, &hold));
-        if (entry.type == ENTRY_REFUSED)
-            sum += entry.count > 0 ? entry.count : 1;
-        entry_release(&hold);
-        buffer_free(&data);
+        struct desk_entry read;
+        desk_entry(d, i, &read);
+        if (read.entry.type == ENTRY_REFUSED)
+            sum += read.entry.count > 0 ? read.entry.count : 1;
+        desk_entry_free(&read);
     }
     assert_int_equal(sum, 600);
     letter_free(&q);
     desk_close(d);
-}
-
-static int end(void **state)
-{
-    (void)state;
-    country_end();
-    return 0;
 }
 
 int main(void)
@@ -421,5 +404,5 @@ int main(void)
         cmocka_unit_test(a_request_that_waits_for_its_turn_is_timed_out_like_any_other),
         cmocka_unit_test(refusals_that_come_too_fast_are_counted_in_one_entry),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, desk_end);
 }

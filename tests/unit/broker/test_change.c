@@ -80,15 +80,13 @@ static void a_suspended_provider_is_sent_away_and_its_exchanges_end(void **state
     (void)state;
     struct desk *d = desk_linked();
     struct letter q, a, after;
-    bool recorded;
     desk_ask(d, &q);
     AWAIT(delivered, VERB_DELIVER, MI, 1);
     suspend(d, MI);
     take_effect(d);
     assert_int_equal(desk_bye(d, MI, 1), REFUSAL_MEMBER_SUSPENDED);
     assert_null(peer_of(d, MI)->session);
-    assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_MEMBER_SUSPENDED);
-    assert_true(recorded);
+    assert_refused(d, MEN, 1, REFUSAL_MEMBER_SUSPENDED);
     assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_INTERRUPTED), 1);
     assert_room_is_free(d);
     /* Its answer comes too late, and it is told why nobody listens. */
@@ -100,8 +98,7 @@ static void a_suspended_provider_is_sent_away_and_its_exchanges_end(void **state
     assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_ADMITTED), 1);
     /* Who asks it from now on is refused, with an entry. */
     desk_ask(d, &after);
-    assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_MEMBER_SUSPENDED);
-    assert_true(recorded);
+    assert_refused(d, MEN, 1, REFUSAL_MEMBER_SUSPENDED);
     /* The first request again is answered as it ended. */
     desk_submit(d, MEN, 1, &q);
     desk_settle(d);
@@ -250,21 +247,18 @@ static void nothing_is_delivered_to_a_provider_whose_certificate_is_revoked(void
     (void)state;
     struct desk *d = desk_linked();
     struct letter q, a, after;
-    bool recorded;
     desk_ask(d, &q);
     AWAIT(delivered, VERB_DELIVER, MI, 1);
     revoke(d, MI);
     take_effect(d);
-    assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_CERTIFICATE_REVOKED);
-    assert_true(recorded);
+    assert_refused(d, MEN, 1, REFUSAL_CERTIFICATE_REVOKED);
     assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_INTERRUPTED), 1);
     assert_room_is_free(d);
     /* Its session stays: what it sends is refused one by one, so that the refusals are entries. */
     letter_response(&a, &q, 50);
     desk_submit(d, MI, 1, &a);
     desk_ask(d, &after);
-    assert_int_equal(desk_refused(d, MI, 1, &recorded), REFUSAL_CERTIFICATE_REVOKED);
-    assert_true(recorded);
+    assert_refused(d, MI, 1, REFUSAL_CERTIFICATE_REVOKED);
     assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_PROVIDER_UNAVAILABLE);
     NOT_SENT(VERB_DELIVER, MI, 1);
     NOT_SENT(VERB_DELIVER, MEN, 1);
@@ -402,13 +396,6 @@ static void a_session_whose_chain_leads_to_no_anchor_any_more_is_sent_away(void 
     desk_close(d);
 }
 
-static int end(void **state)
-{
-    (void)state;
-    country_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,5 +414,5 @@ int main(void)
         cmocka_unit_test(a_session_whose_chain_leads_to_no_anchor_any_more_is_sent_away),
         cmocka_unit_test(a_revocation_that_is_taken_back_by_a_newer_list_heals_the_session),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, desk_end);
 }

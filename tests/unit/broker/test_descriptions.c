@@ -116,13 +116,6 @@ static void a_file_that_is_too_large_stops_nobody(void **state)
     assert_int_equal(held(hash), 1);
 }
 
-static int end(void **state)
-{
-    (void)state;
-    country_end();
-    return 0;
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -133,5 +126,5 @@ int main(void)
         TEST(a_description_that_is_missing_is_an_alarm_until_it_comes),
         TEST(a_file_that_is_too_large_stops_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, desk_end);
 }

@@ -216,9 +216,7 @@ static void a_message_behind_a_revocation_is_judged_by_it(void **state)
     struct pollfd written = {queue_event_fd(pipeline_results(d->io.pipeline)), POLLIN, 0};
     assert_int_equal(poll(&written, 1, 20000), 1);
     desk_ask(d, &q);
-    bool recorded;
-    assert_int_equal(desk_refused(d, MEN, 1, &recorded), REFUSAL_CERTIFICATE_REVOKED);
-    assert_true(recorded);
+    assert_refused(d, MEN, 1, REFUSAL_CERTIFICATE_REVOKED);
     NOT_SENT(VERB_DELIVER, MI, 1);
     assert_int_equal(desk_entries(d, q.header.exchange_id, ENTRY_ADMITTED), 0);
     struct peer *men = peers_find(d->io.peers, country()->link[MEN].public_key);
@@ -418,24 +416,13 @@ static void a_refusal_whose_signer_is_not_proven_names_the_link_it_came_over(voi
     desk_submit(d, MEN, 1, &q);
     desk_settle(d);
     assert_int_equal(desk_refused(d, MEN, 1, NULL), REFUSAL_WRONG_SIGNER);
-    struct buffer data = {0};
-    struct entry entry;
-    struct entry_hold hold;
-    assert_int_equal(ledger_read_entry(d->ledger, desk_size(d) - 1, &data, NULL), 1);
-    assert_true(entry_decode(buffer_bytes(&data), &entry, &hold));
-    assert_true(entry.context.len > 0);
-    assert_true(bytes_equal_string(entry.member, "TN/GOV/MEN"));
-    entry_release(&hold);
-    buffer_free(&data);
+    struct desk_entry last;
+    desk_entry(d, desk_size(d) - 1, &last);
+    assert_true(last.entry.context.len > 0);
+    assert_true(bytes_equal_string(last.entry.member, "TN/GOV/MEN"));
+    desk_entry_free(&last);
     letter_free(&q);
     desk_close(d);
-}
-
-static int end(void **state)
-{
-    (void)state;
-    country_end();
-    return 0;
 }
 
 int main(void)
@@ -458,5 +445,5 @@ int main(void)
         cmocka_unit_test(a_flood_of_pings_ends_the_session),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, desk_end);
 }

@@ -64,17 +64,10 @@ static void a_door_that_does_not_answer_while_running_is_an_alarm_and_no_end(voi
     snapshot_free(snapshot);
 }
 
-static int end(void **state)
-{
-    (void)state;
-    country_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_door_that_does_not_answer_while_running_is_an_alarm_and_no_end),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, desk_end);
 }

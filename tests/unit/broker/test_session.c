@@ -210,13 +210,6 @@ static void a_peer_that_takes_nothing_costs_only_itself(void **state)
     desk_close(d);
 }
 
-static int end(void **state)
-{
-    (void)state;
-    country_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,5 +223,5 @@ int main(void)
         cmocka_unit_test(objects_are_fetched_in_slices),
         cmocka_unit_test(a_peer_that_takes_nothing_costs_only_itself),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, desk_end);
 }
