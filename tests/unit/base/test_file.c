@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "scratch.h"
+#include "../scratch.h"
 
 /* The calls that make a file survive a power cut, in the order in which they were made. */
 static char steps[16];

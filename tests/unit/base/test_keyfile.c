@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "scratch.h"
+#include "../scratch.h"
 
 /* The disk as a power cut would leave it: what the file held at its last successful fdatasync. The page
  * cache, which kill -9 spares, is what the file itself shows. */

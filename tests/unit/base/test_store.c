@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "scratch.h"
+#include "../scratch.h"
 
 #define S(text) bytes_of_string(text)
 

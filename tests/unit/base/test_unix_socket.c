@@ -12,7 +12,7 @@
 #include <sys/un.h>
 
 #include "base/error.h"
-#include "scratch.h"
+#include "../scratch.h"
 
 static mode_t mode_of(const char *path)
 {

@@ -117,13 +117,6 @@ struct desk *desk_open(void)
     return desk_open_on(state, &country()->ledger);
 }
 
-int desk_end(void **state)
-{
-    (void)state;
-    country_end();
-    return 0;
-}
-
 void desk_close(struct desk *d)
 {
     admit_stop(d->admit);

@@ -39,7 +39,6 @@ extern size_t desk_ledger_bytes; /* of the next desk's ledger */
 extern unsigned desk_refusals;   /* a second and member, of the next desk */
 struct desk *desk_open(void);    /* on a fresh folder */
 struct desk *desk_open_on(const char *state, const struct note_signer *signer); /* on that one */
-int desk_end(void **state);                                                     /* a group's teardown */
 void desk_close(struct desk *desk); /* as after SIGKILL, but without leaks: no end is written */
 
 /* One frame of member m; connection: which of its connections (its routing id). */

@@ -404,5 +404,5 @@ int main(void)
         cmocka_unit_test(a_request_that_waits_for_its_turn_is_timed_out_like_any_other),
         cmocka_unit_test(refusals_that_come_too_fast_are_counted_in_one_entry),
     };
-    return cmocka_run_group_tests(tests, NULL, desk_end);
+    return cmocka_run_group_tests(tests, NULL, country_teardown);
 }

@@ -414,5 +414,5 @@ int main(void)
         cmocka_unit_test(a_session_whose_chain_leads_to_no_anchor_any_more_is_sent_away),
         cmocka_unit_test(a_revocation_that_is_taken_back_by_a_newer_list_heals_the_session),
     };
-    return cmocka_run_group_tests(tests, NULL, desk_end);
+    return cmocka_run_group_tests(tests, NULL, country_teardown);
 }

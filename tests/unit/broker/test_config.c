@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../scratch.h"
+
 static char folder[] = "/tmp/wasl-config-XXXXXX";
 
 static void put_file(const char *name, const char *text)
@@ -148,9 +150,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    char command[64];
-    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-    return system(command);
+    return scratch_delete(folder);
 }
 
 int main(void)

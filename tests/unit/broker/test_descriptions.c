@@ -126,5 +126,5 @@ int main(void)
         TEST(a_description_that_is_missing_is_an_alarm_until_it_comes),
         TEST(a_file_that_is_too_large_stops_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, desk_end);
+    return cmocka_run_group_tests(tests, NULL, country_teardown);
 }

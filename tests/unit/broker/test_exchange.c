@@ -232,5 +232,5 @@ int main(void)
         cmocka_unit_test(an_exchange_open_at_a_crash_is_interrupted_at_the_next_start),
         cmocka_unit_test(a_large_body_comes_in_chunks),
     };
-    return cmocka_run_group_tests(tests, NULL, desk_end);
+    return cmocka_run_group_tests(tests, NULL, country_teardown);
 }

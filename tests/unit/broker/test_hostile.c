@@ -445,5 +445,5 @@ int main(void)
         cmocka_unit_test(a_flood_of_pings_ends_the_session),
         cmocka_unit_test(strangers_in_a_chain_are_not_kept),
     };
-    return cmocka_run_group_tests(tests, NULL, desk_end);
+    return cmocka_run_group_tests(tests, NULL, country_teardown);
 }

@@ -223,5 +223,5 @@ int main(void)
         cmocka_unit_test(objects_are_fetched_in_slices),
         cmocka_unit_test(a_peer_that_takes_nothing_costs_only_itself),
     };
-    return cmocka_run_group_tests(tests, NULL, desk_end);
+    return cmocka_run_group_tests(tests, NULL, country_teardown);
 }

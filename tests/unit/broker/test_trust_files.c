@@ -486,5 +486,5 @@ int main(void)
         cmocka_unit_test(a_bad_file_is_an_alarm_when_it_stays_and_none_of_the_other_is_lost),
         cmocka_unit_test(a_change_that_could_not_be_kept_is_tried_again),
     };
-    return cmocka_run_group_tests(tests, NULL, desk_end);
+    return cmocka_run_group_tests(tests, NULL, country_teardown);
 }

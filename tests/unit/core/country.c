@@ -1,4 +1,5 @@
 #include "country.h"
+#include "../scratch.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -269,7 +270,6 @@ struct country *country(void)
 
 void country_end(void)
 {
-    char command[128];
     if (!made)
         return;
     for (int m = 0; m < MEMBERS; m++) {
@@ -283,10 +283,16 @@ void country_end(void)
     buffer_free(&the.crl);
     buffer_free(&the.registry);
     free(the.authority_vkey);
-    snprintf(command, sizeof(command), "rm -rf '%s'", the.folder);
-    if (system(command) != 0)
+    if (scratch_delete(the.folder) != 0)
         print_message("cannot remove %s\n", the.folder);
     made = false;
+}
+
+int country_teardown(void **state)
+{
+    (void)state;
+    country_end();
+    return 0;
 }
 
 void country_state(char out[96])

@@ -35,6 +35,7 @@ extern const char *const country_subsystem[MEMBERS]; /* "TN/GOV/MI/civil" */
 
 struct country *country(void);
 void country_end(void);
+int country_teardown(void **state); /* the same, of a group of tests */
 /* A registry of that version over `previous` (NULL: the first). extra: a line to put into the first grant,
  * such as "whole: true". */
 void country_sign_registry(unsigned version, const struct buffer *previous, const char *fields,

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../scratch.h"
+
 #define MOST 1000000u
 
 struct fixture {
@@ -64,12 +66,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    char command[128];
     trail_close(f->trail);
     store_close(f->store);
     tree_free(f->tree);
-    snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
-    return system(command);
+    return scratch_delete(f->folder);
 }
 
 static void root_of(struct fixture *f, uint64_t size, uint8_t root[HASH_SIZE])

@@ -1,6 +1,6 @@
 #include "fixture.h"
+#include "../scratch.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,20 +20,12 @@ int fixture_setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 int fixture_teardown(void **state)
 {
     struct fixture *f = *state;
 
     fixture_close(f);
-    int result = nftw(f->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    int result = scratch_delete(f->folder);
     free(f);
     return result;
 }

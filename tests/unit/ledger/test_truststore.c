@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "crypto/hash.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "../scratch.h"
+
 static char folder[64];
 
 static int setup(void **state)
@@ -24,18 +25,10 @@ static int setup(void **state)
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 static int teardown(void **state)
 {
     (void)state;
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return scratch_delete(folder);
 }
 
 static struct truststore *opened(void)

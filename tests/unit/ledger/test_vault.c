@@ -6,7 +6,6 @@
 #include "base/keyfile.h"
 #include "base/store.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +14,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "../scratch.h"
 
 #define MAP ((size_t)16 << 20)
 
@@ -27,18 +28,10 @@ static int setup(void **state)
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 static int teardown(void **state)
 {
     (void)state;
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return scratch_delete(folder);
 }
 
 static struct vault *opened(void)

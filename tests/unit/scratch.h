@@ -1,5 +1,5 @@
-#ifndef WASL_TESTS_BASE_SCRATCH_H
-#define WASL_TESTS_BASE_SCRATCH_H
+#ifndef WASL_TESTS_UNIT_SCRATCH_H
+#define WASL_TESTS_UNIT_SCRATCH_H
 /* A folder of a test's own, gone when the test is over: cmocka_unit_test_setup_teardown(test, scratch_make,
  * scratch_remove). scratch_path(state, "name") is good until its eighth successor. */
 #include <ftw.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int scratch_make(void **state)
+static inline int scratch_make(void **state)
 {
     const char *base = getenv("TMPDIR");
     char *folder = malloc(4096);
@@ -19,15 +19,21 @@ static int scratch_make(void **state)
     return 0;
 }
 
-static int scratch_unlink(const char *path, const struct stat *st, int flag, struct FTW *at)
+static inline int scratch_unlink(const char *path, const struct stat *st, int flag, struct FTW *at)
 {
     (void)st, (void)flag, (void)at;
     return remove(path);
 }
 
-static int scratch_remove(void **state)
+/* A folder with everything in it. */
+static inline int scratch_delete(const char *folder)
 {
-    int result = nftw(*state, scratch_unlink, 16, FTW_DEPTH | FTW_PHYS);
+    return nftw(folder, scratch_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline int scratch_remove(void **state)
+{
+    int result = scratch_delete(*state);
     free(*state);
     return result;
 }
