@@ -14,6 +14,11 @@
 #define DISCARD_MOST                                                                                         \
     ((uint64_t)16 << 20) /* a body too large is read this far, so that its refusal can be recorded */
 
+#define NOTE_OF_FIELD 64 /* bytes that libmicrohttpd needs for each field of a request */
+/* What the front itself and libmicrohttpd say in an answer's head, X-Road-Id and the two identifiers in it.
+ */
+#define OWN_HEAD_MOST 2048
+
 struct exchange {
     struct front_door *door;
     struct MHD_Connection *connection;
@@ -22,6 +27,7 @@ struct exchange {
     struct request request;
     const char *target; /* where it was received; nothing is read there */
     struct head head;
+    size_t head_room; /* for the fields of an answer: without it libmicrohttpd would cut the connection */
     bool headers_taken;
     bool last;                                   /* the connection is closed after the answer */
     bool client_counted;                         /* in shared->requests */
@@ -181,7 +187,7 @@ static size_t bytes_of(const struct http_headers *headers)
     size_t bytes = 0;
 
     for (size_t i = 0; headers != NULL && i < headers->count; i++)
-        bytes += strlen(headers->items[i].name) + strlen(headers->items[i].value);
+        bytes += strlen(headers->items[i].name) + strlen(": \r\n") + strlen(headers->items[i].value);
     return bytes;
 }
 
@@ -198,6 +204,17 @@ static bool count_answer(struct exchange *x, size_t len)
     return true;
 }
 
+/* There is an answer, but it cannot be passed on. */
+static void respond_failed(struct exchange *x, const struct ask *ask, enum refusal refusal)
+{
+    struct fault fault = {.refusal = refusal};
+
+    memcpy(fault.id, ask->exchange_id, sizeof fault.id);
+    metric_add_for(METRIC_FRONT_REFUSED, refusal, 1);
+    respond_fault(x, &fault);
+    add_bytes_header(x->response, "x-road-id", &ask->request_id);
+}
+
 /* On the core's thread: makes the response whole, then wakes the connection. Nothing of the exchange is
  * touched after. */
 static void answered(struct ask *ask, const struct answer *answer)
@@ -206,12 +223,11 @@ static void answered(struct ask *ask, const struct answer *answer)
     char id[37];
 
     uuid_format(ask->exchange_id, id);
-    if (answer->refusal == REFUSAL_NONE && !count_answer(x, bytes_of(answer->headers) + answer->body.len)) {
-        struct fault fault = {.refusal = REFUSAL_ANSWERS_UNREAD};
-        memcpy(fault.id, ask->exchange_id, sizeof fault.id);
-        metric_add_for(METRIC_FRONT_REFUSED, REFUSAL_ANSWERS_UNREAD, 1);
-        respond_fault(x, &fault);
-        add_bytes_header(x->response, "x-road-id", &ask->request_id);
+    if (answer->refusal == REFUSAL_NONE && bytes_of(answer->headers) > x->head_room) {
+        respond_failed(x, ask, REFUSAL_RESPONSE_TOO_LARGE);
+    } else if (answer->refusal == REFUSAL_NONE &&
+               !count_answer(x, bytes_of(answer->headers) + answer->body.len)) {
+        respond_failed(x, ask, REFUSAL_ANSWERS_UNREAD);
     } else if (answer->refusal == REFUSAL_NONE) {
         respond_answer(x, ask, answer);
         add_header(x->response, "Wasl-Exchange", id);
@@ -262,10 +278,16 @@ static void take_head(struct exchange *x, const char *method, const char *versio
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, take_field, x);
     x->xml_type = fields_accepted_xml(&x->request.headers);
     const char *words = head_judge(&x->head, size != NULL ? size->header_size : 0);
-    if (words != NULL) {
+    if (words != NULL || size == NULL) {
         refuse_head(x, REFUSAL_BAD_REQUEST, words);
         return;
     }
+    size_t used = (size_t)size->header_size + NOTE_OF_FIELD * x->request.headers.count + OWN_HEAD_MOST;
+    if (used > EXCHANGE_HEADS_MOST) {
+        refuse_head(x, REFUSAL_TOO_LARGE, "The head of the request leaves no room for that of an answer.");
+        return;
+    }
+    x->head_room = EXCHANGE_HEADS_MOST - used;
     enum caller_verdict verdict = door_judge(x->caller, &x->speaker);
     if (verdict != CALLER_KNOWN) {
         refuse_head(x, REFUSAL_CALLER_UNKNOWN, caller_words(verdict, x->caller->evidence.kind));

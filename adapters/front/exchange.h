@@ -7,6 +7,10 @@
 #include "front/door.h"
 #include <microhttpd.h>
 
+/* The memory of one connection: the heads of a request and of its answer stand in it together, and what
+ * libmicrohttpd notes of each field of the request. */
+#define EXCHANGE_HEADS_MOST ((size_t)64 * 1024)
+
 /* The callbacks of a listener's MHD daemon; arg is its struct front_door. */
 void *exchange_begin(void *arg, const char *target, struct MHD_Connection *connection);
 enum MHD_Result exchange_step(void *arg, struct MHD_Connection *connection, const char *url,

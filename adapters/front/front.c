@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEAD_MOST   ((size_t)64 * 1024) /* request line and header fields of one connection */
-#define FLUSH_MOST  (1 * MICROSECONDS)  /* how long front_free lets open answers leave */
+#define FLUSH_MOST  (1 * MICROSECONDS) /* how long front_free lets open answers leave */
 #define WATCH_EVERY (MICROSECONDS / 5)
 /* Answers that clients leave unread for longer make room when there is little of it. */
 #define UNREAD_MOST (1 * MICROSECONDS)
@@ -101,8 +100,8 @@ static int start_daemon(struct open_listener *l, int fd, struct error *e)
         &l->door, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED,
         exchange_end, &l->door, MHD_OPTION_NOTIFY_CONNECTION, door_notify, &l->door,
         MHD_OPTION_CONNECTION_LIMIT, FRONT_MOST_CONNECTIONS + 1024U, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MOST, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
-        tls ? tls_options : tls_options + 2, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, EXCHANGE_HEADS_MOST, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_ARRAY, tls ? tls_options : tls_options + 2, MHD_OPTION_END);
     if (l->daemon == NULL)
         return error_set(e, ERROR_IO, "listener %s: the HTTP server does not start", l->address);
     return 0;
