@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "core/session_inside.h"
 #include "tlog/tree.h"
+#include "wire/intake.h"
 #include "wire/link.h"
 #include "wire/strict.h"
 
@@ -62,6 +63,36 @@ int __wrap_link_send(void *socket, struct bytes routing_id, unsigned verb, struc
         strict_free(&hold);
     }
     return 0;
+}
+
+/* What the kernel has received is more than came out where the script says so. */
+struct intake *__wrap_intake_new(void *context, void *socket, struct error *e);
+struct intake *__wrap_intake_new(void *context, void *socket, struct error *e)
+{
+    (void)context;
+    (void)e;
+    return socket;
+}
+
+void __wrap_intake_free(struct intake *intake);
+void __wrap_intake_free(struct intake *intake)
+{
+    (void)intake;
+}
+
+void __wrap_intake_received(struct intake *intake, uint64_t bytes);
+void __wrap_intake_received(struct intake *intake, uint64_t bytes)
+{
+    FUZZ_CHECK(intake != NULL && bytes <= LINK_MESSAGE_MOST + LINK_PAYLOAD_MOST + 4096 + ((size_t)1 << 20));
+}
+
+bool __wrap_intake_floods(struct intake *intake, uint64_t most, uint64_t now);
+bool __wrap_intake_floods(struct intake *intake, uint64_t most, uint64_t now)
+{
+    (void)most;
+    (void)now;
+    FUZZ_CHECK(intake != NULL);
+    return script->left > 0 && *script->at == 77;
 }
 
 struct loop_source *__wrap_loop_add_socket(struct loop *loop, void *socket, loop_callback readable,
@@ -235,6 +266,7 @@ enum frame_status __wrap_link_receive(void *socket, bool router, struct frame_me
 {
     (void)socket;
     FUZZ_CHECK(!router);
+    memset(out, 0, sizeof *out);
     if (frames_left == 0 || script->left == 0)
         return FRAME_NONE;
     frames_left--;
@@ -243,7 +275,6 @@ enum frame_status __wrap_link_receive(void *socket, bool router, struct frame_me
         return FRAME_BAD;
     if (what == 254)
         return FRAME_FAILED;
-    memset(out, 0, sizeof *out);
     buffer_clear(&frame_message);
     buffer_clear(&frame_payload);
     out->version = 1;
@@ -256,6 +287,7 @@ enum frame_status __wrap_link_receive(void *socket, bool router, struct frame_me
         fuzz_edit(script, &frame_message);
         fuzz_edit(script, &frame_payload);
     }
+    out->wire_bytes = frame_message.len + frame_payload.len;
     out->message = buffer_bytes(&frame_message);
     out->payload = buffer_bytes(&frame_payload);
     if (out->verb == VERB_DELIVER)
