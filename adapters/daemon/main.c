@@ -225,6 +225,14 @@ static void reload_failed(void *arg)
     notify_ready();
 }
 
+static void reject(struct adapter *a, struct generation *next, const char *fault)
+{
+    log_error("configuration_fault", "fault=%s", fault);
+    alarm_set(ALARM_RELOAD_FAILED, true, NULL);
+    reload_retire(a->reload, next, false);
+    reload_failed(a);
+}
+
 /* Whole and good: what may change is swapped between two turns of the loop. */
 static void reload_ready(void *arg, struct generation *next)
 {
@@ -233,14 +241,16 @@ static void reload_ready(void *arg, struct generation *next)
     struct front_options front;
     struct error e = {0};
 
+    if (!reload_same_member(a->first->config, next->config)) {
+        reject(a, next,
+               "instance or member is another: that takes a restart, and nothing of it is taken up before");
+        return;
+    }
     /* The one step that can fail, and then nothing of it has happened. */
     front_options_of(a, next->config, &front);
     descriptors_raise(next->config);
     if (front_reload(a->front, &front, &e) != 0) {
-        log_error("configuration_fault", "fault=%s", e.text);
-        alarm_set(ALARM_RELOAD_FAILED, true, NULL);
-        reload_retire(a->reload, next, false);
-        reload_failed(a);
+        reject(a, next, e.text);
         return;
     }
     reload_name_what_waits(a->first->config, next->config);

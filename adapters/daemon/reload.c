@@ -191,14 +191,17 @@ static bool same_bus(const struct config *a, const struct config *b)
            memcmp(a->bus_public_key, b->bus_public_key, sizeof a->bus_public_key) == 0;
 }
 
+bool reload_same_member(const struct config *was, const struct config *is)
+{
+    return same_text(was->instance, is->instance) && same_text(was->member, is->member);
+}
+
 void reload_name_what_waits(const struct config *was, const struct config *is)
 {
     const struct {
         const char *key;
         bool same;
     } judged[] = {
-        {"instance", same_text(was->instance, is->instance)},
-        {"member", same_text(was->member, is->member)},
         {"state", same_text(was->state, is->state)},
         {"bus", same_bus(was, is)},
         {"keys.link", same_text(was->link_key, is->link_key)},

@@ -26,6 +26,8 @@ void reload_ask(struct reload *reload);
 void reload_retire(struct reload *reload, struct generation *generation, bool keep);
 /* Waits for what is being retired. NULL is harmless. */
 void reload_free(struct reload *reload);
+/* The keys of another member beside what is open of this one would have everything refused that it signs. */
+bool reload_same_member(const struct config *was, const struct config *is);
 /* One log line (warning) for each key that has changed and takes effect at the next start only. */
 void reload_name_what_waits(const struct config *was, const struct config *is);
 

@@ -156,6 +156,22 @@ def test_a_reload_with_faults_keeps_what_was_in_force_and_says_each(sandbox):
     assert provider.process.text().count(" info ") == before, "log_level did not change"
 
 
+def test_a_reload_never_makes_an_adapter_another_members(sandbox):
+    """What it has open is this member's: with another's keys everything that it signs would be refused until somebody restarts it."""
+    s = sandbox()
+    s.start_bus()
+    provider, address = start_adapter(s, MI, ["civil"], ECHO)
+    start_adapter(s, MEN, ["enrolment"])
+    keys = s.pki.member(MEN)
+    rewrite(provider, member=MEN, services=[{"service": f"{MEN}/enrolment/pupil", "connector": "echo"}],
+            keys={"signing": str(keys / "signing.key.pem"), "chain": str(keys / "chain.pem"), "link": str(keys / "link.key"),
+                  "sealing": [str(keys / "sealing.key")]})
+    hang_up(provider.process, "configuration_kept")
+    assert "instance or member is another" in provider.process.text()
+    assert scrape(address)['wasl_alarm{alarm="reload_failed"}'] == 1
+    assert ask_identity(s, "01234567890").status == 200
+
+
 def test_a_renewed_certificate_is_taken_up_without_a_restart(sandbox):
     s = sandbox()
     s.start_bus()
