@@ -3,6 +3,7 @@
  * reached. */
 #include "fuzz_country.h"
 #include "fuzz.h"
+#include "fuzz_header.h"
 
 #include "base/error.h"
 #include "core/delivery.h"
@@ -80,19 +81,8 @@ static void response_head(struct bytes data)
 /* A DELIVER of a request to MI; edits go to one part after the other, before what is made of it. */
 static void deliver(struct fuzz_input *in, bool edit_outside)
 {
-    struct header h = {.instance = "TN",
-                       .kind = MESSAGE_REQUEST,
-                       .consumer = "TN/GOV/MEN/enrolment",
-                       .provider = "TN/GOV/MI/civil",
-                       .service = "person",
-                       .operation = "identity",
-                       .purpose = "enrolment",
-                       .legal_basis = "law-2004-63",
-                       .registry_version = 1,
-                       .created = FUZZ_NOW * MICROSECONDS,
-                       .expires = (FUZZ_NOW + 30) * MICROSECONDS,
-                       .has_body = true,
-                       .media_type = "application/json"};
+    struct header h = fuzz_header(MESSAGE_REQUEST);
+    h.has_body = true;
     struct buffer head = {0}, text = {0}, context = {0}, body = {0}, entry = {0}, message = {0}, chunk = {0},
                   out = {0};
     struct sealed sealed;

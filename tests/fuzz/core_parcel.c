@@ -1,6 +1,7 @@
 /* Kept responses: what is read from the adapter's own store is exactly what was written there. */
 #include "fuzz_country.h"
 #include "fuzz.h"
+#include "fuzz_header.h"
 
 #include "base/error.h"
 #include "core/parcel.h"
@@ -12,18 +13,7 @@ void fuzz_setup(void)
 
 void fuzz_seeds(void)
 {
-    struct header h = {.instance = "TN",
-                       .kind = MESSAGE_REQUEST,
-                       .consumer = "TN/GOV/MEN/enrolment",
-                       .provider = "TN/GOV/MI/civil",
-                       .service = "person",
-                       .operation = "identity",
-                       .purpose = "enrolment",
-                       .legal_basis = "law-2004-63",
-                       .registry_version = 1,
-                       .created = FUZZ_NOW * MICROSECONDS,
-                       .expires = (FUZZ_NOW + 30) * MICROSECONDS,
-                       .media_type = "application/json"};
+    struct header h = fuzz_header(MESSAGE_REQUEST);
     struct seal_receiver to = {.receiver = "TN/GOV/MI"};
     struct buffer out = {0};
     struct error e = {0};

@@ -5,6 +5,7 @@
  */
 #include "fuzz_country.h"
 #include "fuzz.h"
+#include "fuzz_header.h"
 
 #include "base/clock.h"
 #include "core/session_inside.h"
@@ -159,20 +160,9 @@ static void put_list(ProtobufCBinaryData *list, size_t count, struct bytes item)
 static void deliver(struct fuzz_input *in, struct buffer *message, struct buffer *payload)
 {
     uint8_t how = fuzz_u8(in);
-    struct header h = {.instance = "TN",
-                       .kind = (how & 1) != 0 ? MESSAGE_RESPONSE : MESSAGE_REQUEST,
-                       .consumer = "TN/GOV/MEN/enrolment",
-                       .provider = "TN/GOV/MI/civil",
-                       .service = "person",
-                       .operation = "identity",
-                       .purpose = "enrolment",
-                       .legal_basis = "law-2004-63",
-                       .registry_version = 1,
-                       .created = FUZZ_NOW * MICROSECONDS,
-                       .expires = (FUZZ_NOW + 30) * MICROSECONDS,
-                       .has_body = true,
-                       .has_request_leaf = (how & 1) != 0,
-                       .media_type = "application/json"};
+    struct header h = fuzz_header((how & 1) != 0 ? MESSAGE_RESPONSE : MESSAGE_REQUEST);
+    h.has_body = true;
+    h.has_request_leaf = (how & 1) != 0;
     struct buffer context = {0}, body = {0}, entry = {0};
     uint8_t hash[HASH_SIZE] = {1};
     ProtobufCBinaryData hashes[3];

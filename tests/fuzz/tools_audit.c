@@ -5,6 +5,7 @@
  */
 #include "fuzz_country.h"
 #include "fuzz.h"
+#include "fuzz_header.h"
 
 #include "base/error.h"
 #include "crypto/hash.h"
@@ -34,21 +35,10 @@ void fuzz_setup(void)
 
 static void sample(unsigned number, struct buffer *out)
 {
-    struct header h = {.instance = "TN",
-                       .kind = (number & 1) != 0 ? MESSAGE_RESPONSE : MESSAGE_REQUEST,
-                       .consumer = "TN/GOV/MEN/enrolment",
-                       .provider = "TN/GOV/MI/civil",
-                       .service = "person",
-                       .operation = "identity",
-                       .purpose = "enrolment",
-                       .legal_basis = "law-2004-63",
-                       .registry_version = 1,
-                       .created = FUZZ_NOW * MICROSECONDS,
-                       .expires = (FUZZ_NOW + 30) * MICROSECONDS,
-                       .has_body = true,
-                       .has_request_leaf = (number & 1) != 0,
-                       .media_type = "application/json",
-                       .sealed_length = 300};
+    struct header h = fuzz_header((number & 1) != 0 ? MESSAGE_RESPONSE : MESSAGE_REQUEST);
+    h.has_body = true;
+    h.has_request_leaf = (number & 1) != 0;
+    h.sealed_length = 300;
     struct buffer context = {0}, body = {0};
     struct entry e = {.time = (FUZZ_NOW + number) * MICROSECONDS, .registry_version = 1};
     memset(h.exchange_id, (int)(number / 4), 16);
