@@ -47,6 +47,19 @@ def test_a_signed_registry_is_checked_by_its_authority(authority, pki):
     assert shown.stdout == authority.source.read_text()
 
 
+def test_where_the_bus_does_not_answer_revoking_changes_nothing_and_tells_the_way_by_hand(authority, tmp_path):
+    authority.sign()
+    before, document = authority.output.read_bytes(), tmp_path / "suspended.yaml"
+    revoke = ["registry", "revoke", "--registry", authority.output, "TN/GOV/MEN"]
+    told = wasl(*revoke, "--key", authority.key, "--bus", tmp_path / "nobody.sock")
+    assert told.returncode == 6 and authority.output.read_bytes() == before
+    assert "nothing has been changed" in told.stderr and "--document" in told.stderr and "wasl registry sign" in told.stderr
+    assert wasl(*revoke, "--document", document).returncode == 0
+    assert wasl("registry", "sign", "--key", authority.key, "--output", authority.output, document).returncode == 0
+    said = wasl("registry", "explain", "--consumer", ENROLMENT, "--service", PERSON, authority.output)
+    assert said.returncode == 1 and "suspended" in said.stdout + said.stderr
+
+
 def test_a_changed_byte_is_an_integrity_error(authority):
     authority.sign()
     data = bytearray(authority.output.read_bytes())

@@ -115,9 +115,14 @@ static bool has_session(const json_t *status, const char *member)
 /* Before anything is written: is this the file that this bus has in force? */
 static int check_bus(const struct revoke_words *words, uint64_t version, struct error *e)
 {
-    json_t *status = ask_status(words->bus, e);
+    struct error why;
+    json_t *status = ask_status(words->bus, &why);
     if (status == NULL)
-        return error_prefix(e, "nothing has been changed: ");
+        return error_set(
+            e, why.kind,
+            "nothing has been changed: %s. Without the bus's word it goes by hand: --document, then "
+            "wasl registry sign over %s",
+            why.text, words->registry);
     uint64_t there = version_of(status);
     json_decref(status);
     if (there == version)
