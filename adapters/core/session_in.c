@@ -378,7 +378,7 @@ void session_take(struct session *s)
     for (unsigned i = 0; i < TURN_MOST && s->socket != NULL && !s->ending.due; i++) {
         struct frame_message f;
         enum frame_status status = link_receive(s->socket, false, &f);
-        intake_received(s->intake, f.wire_bytes);
+        intake_received(s->intake, f.wire_bytes, session_now(s));
         switch (status) {
         case FRAME_OK:
             take_frame(s, &f);

@@ -99,8 +99,10 @@ static bool is_ours(const struct intake *intake)
            memcmp(&local, &intake->local, sizeof local) == 0;
 }
 
-void intake_received(struct intake *intake, uint64_t wire_bytes)
+void intake_received(struct intake *intake, uint64_t wire_bytes, uint64_t now)
 {
+    /* The connection that it came on is heard of first, or it would not count for that one. */
+    read_events(intake, now);
     intake->consumed += wire_bytes;
 }
 

@@ -15,9 +15,9 @@ struct intake;
 struct intake *intake_new(void *zmq_context, void *socket, struct error *e);
 /* Before the socket is closed. NULL is harmless. */
 void intake_free(struct intake *intake);
-/* A message has come out: frame_message.wire_bytes. */
-void intake_received(struct intake *intake, uint64_t wire_bytes);
-/* Does more than `most` bytes wait? Then the connection is shut down already. now: monotonic. */
+/* A message has come out: frame_message.wire_bytes. now: monotonic. */
+void intake_received(struct intake *intake, uint64_t wire_bytes, uint64_t now);
+/* Does more than `most` bytes wait? Then the connection is shut down already. */
 bool intake_floods(struct intake *intake, uint64_t most, uint64_t now);
 
 #endif
