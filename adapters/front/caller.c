@@ -1,6 +1,5 @@
 #include "front/caller.h"
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "base/origin.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -51,23 +50,14 @@ const char *caller_words(enum caller_verdict verdict, enum rules_kind kind)
 void caller_connection_key(const struct evidence *evidence, const struct sockaddr *address,
                            char key[CALLER_KEY_MOST])
 {
-    char text[INET6_ADDRSTRLEN] = "unknown";
+    char text[ORIGIN_TEXT] = "unknown";
 
     if (evidence->kind == RULES_UNIX) {
         snprintf(key, CALLER_KEY_MOST, "user:%u", evidence->user);
         return;
     }
-    if (address != NULL && address->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, sizeof text);
-    } else if (address != NULL && address->sa_family == AF_INET6) {
-        struct in6_addr network = ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(&network))
-            inet_ntop(AF_INET, &network.s6_addr[12], text, sizeof text);
-        else {
-            memset(&network.s6_addr[8], 0, 8);
-            inet_ntop(AF_INET6, &network, text, sizeof text);
-        }
-    }
+    if (address != NULL && origin_known(address))
+        origin_text(address, text);
     snprintf(key, CALLER_KEY_MOST, "address:%s", text);
 }
 

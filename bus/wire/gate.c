@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/origin.h"
 
 #define ENDPOINT "inproc://wasl-gate"
 /* Not ACCEPT_FAILED: without descriptors libzmq would tell of it without end. Descriptors are bounded
@@ -115,17 +115,9 @@ static struct connection *find(const struct gate *gate, uint64_t id)
     return c != NULL && c->id == id ? c : NULL;
 }
 
-/* The address, or the /64 of an IPv6 address that is not an IPv4 one in disguise. */
 static uint16_t bucket_of(const struct gate *gate, const union address *a)
 {
-    uint64_t key = 0;
-    if (a->any.sa_family == AF_INET)
-        key = a->v4.sin_addr.s_addr;
-    else if (IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr))
-        memcpy(&key, a->v6.sin6_addr.s6_addr + 12, 4);
-    else
-        memcpy(&key, a->v6.sin6_addr.s6_addr, 8);
-    key = (key ^ gate->seed) * 0x9E3779B97F4A7C15ULL;
+    uint64_t key = (origin_number(&a->any) ^ gate->seed) * 0x9E3779B97F4A7C15ULL;
     key = (key ^ (key >> 29)) * 0xBF58476D1CE4E5B9ULL;
     return (uint16_t)((key >> 32) % BUCKETS);
 }
@@ -134,8 +126,7 @@ static bool remote_of(int fd, union address *out)
 {
     socklen_t len = sizeof *out;
     memset(out, 0, sizeof *out);
-    return getpeername(fd, &out->any, &len) == 0 &&
-           (out->any.sa_family == AF_INET || out->any.sa_family == AF_INET6);
+    return getpeername(fd, &out->any, &len) == 0 && origin_known(&out->any);
 }
 
 static uint64_t waiting_of(const struct connection *c)
@@ -194,16 +185,6 @@ static void count_cut(struct gate_counters *counters, enum gate_reason reason)
     }
 }
 
-static void address_text(const union address *a, char *out, size_t size)
-{
-    if (a->any.sa_family == AF_INET)
-        inet_ntop(AF_INET, &a->v4.sin_addr, out, (socklen_t)size);
-    else if (IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr))
-        inet_ntop(AF_INET, a->v6.sin6_addr.s6_addr + 12, out, (socklen_t)size);
-    else
-        inet_ntop(AF_INET6, &a->v6.sin6_addr, out, (socklen_t)size);
-}
-
 /* The descriptor belongs to libzmq's own thread, which may have closed it a moment ago and accepted another
  * under its number: that one has another peer. Should it still be hit, in the instant between the question
  * and the cut, it connects again. */
@@ -221,7 +202,7 @@ static void cut(struct gate *gate, struct connection *c, enum gate_reason reason
         return;
     count_cut(&gate->counters, reason);
     told.peer = c->named ? c->peer : NULL;
-    address_text(&c->remote, told.source, sizeof told.source);
+    origin_address_text(&c->remote.any, told.source);
     gate->told(gate->arg, &told);
 }
 
