@@ -105,6 +105,9 @@ void bytes_random(void *out, size_t len);
  * where it does not exist, ERROR_FULL where it is larger). */
 struct error;
 int file_read(const char *path, size_t limit, struct buffer *out, struct error *e);
+/* The same of a file only (ERROR_CONFIG for anything else), so that a pipe in its place keeps nobody waiting:
+ * for daemons that read folders which others fill. */
+int file_read_regular(const char *path, size_t limit, struct buffer *out, struct error *e);
 /* Writes path.tmp, fsync, rename, fsync of the folder: whole or not at all. mode as for open(2). */
 int file_write_atomically(const char *path, struct bytes data, mode_t mode, struct error *e);
 /* Makes the names in a folder, or the name of a file in its folder, survive a power cut. 0, or -1 with e set.

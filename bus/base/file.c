@@ -25,12 +25,9 @@ static enum error_kind kind_of(int code)
     }
 }
 
-int file_read(const char *path, size_t limit, struct buffer *out, struct error *e)
+/* Reads to the end and closes. */
+static int read_all(int fd, const char *path, size_t limit, struct buffer *out, struct error *e)
 {
-    buffer_clear(out);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set(e, kind_of(errno), "cannot open %s: %s", path, strerror(errno));
     for (;;) {
         /* One byte beyond the limit is asked for, so that a file of exactly the limit still reads to its end.
          */
@@ -57,6 +54,30 @@ failed:
     buffer_clear(out);
     close(fd);
     return -1;
+}
+
+int file_read(const char *path, size_t limit, struct buffer *out, struct error *e)
+{
+    buffer_clear(out);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(e, kind_of(errno), "cannot open %s: %s", path, strerror(errno));
+    return read_all(fd, path, limit, out, e);
+}
+
+int file_read_regular(const char *path, size_t limit, struct buffer *out, struct error *e)
+{
+    struct stat st;
+    buffer_clear(out);
+    /* A pipe without a writer would otherwise keep us waiting in open. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return error_set(e, kind_of(errno), "cannot open %s: %s", path, strerror(errno));
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return error_set(e, ERROR_CONFIG, "%s is not a file", path);
+    }
+    return read_all(fd, path, limit, out, e);
 }
 
 int folder_sync(const char *folder, struct error *e)

@@ -132,7 +132,7 @@ static void add_file(struct trust *trust, const char *path, struct buffer *probl
 {
     struct buffer file = {0};
     struct error e = {0};
-    int added = file_read(path, CRL_MOST, &file, &e);
+    int added = file_read_regular(path, CRL_MOST, &file, &e);
     if (added == 0)
         added = trust_add_crl(trust, buffer_bytes(&file), &e);
     if (added < 0)

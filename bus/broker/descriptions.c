@@ -29,7 +29,7 @@ static int take_file(const char *path, const struct registry *registry, struct t
     struct error why = {0};
     uint8_t hash[HASH_SIZE];
     int result = 0;
-    if (file_read(path, DESCRIPTION_MOST, &file, &why) < 0) {
+    if (file_read_regular(path, DESCRIPTION_MOST, &file, &why) < 0) {
         log_warn("description_unusable", "file=%s why=%s", path, why.text);
         goto out;
     }

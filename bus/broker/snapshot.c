@@ -84,7 +84,7 @@ static struct registry *open_file(const char *path, const struct registry *previ
                                   const struct registry_authority *authority, struct error *e)
 {
     struct buffer file = {0};
-    if (file_read(path, TRUST_OBJECT_MOST, &file, e) < 0)
+    if (file_read_regular(path, TRUST_OBJECT_MOST, &file, e) < 0)
         return NULL;
     struct faults faults = {0};
     struct registry *registry = registry_open_signed(buffer_bytes(&file), previous, authority, &faults, e);

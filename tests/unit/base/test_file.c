@@ -90,6 +90,26 @@ static void a_missing_file_is_named_as_missing(void **state)
     buffer_free(&out);
 }
 
+static void a_pipe_in_place_of_a_file_keeps_nobody_waiting(void **state)
+{
+    struct buffer out = {0};
+    struct error e = {0};
+    const char *path = scratch_path(state, "pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20); /* a failure would wait for ever */
+    assert_int_equal(file_read_regular(path, 10, &out, &e), -1);
+    alarm(0);
+    assert_int_equal(e.kind, ERROR_CONFIG);
+    assert_non_null(strstr(e.text, "is not a file"));
+    assert_int_equal(file_read_regular(scratch_path(state, "none"), 10, &out, &e), -1);
+    assert_int_equal(e.kind, ERROR_NOT_FOUND);
+    path = scratch_path(state, "f");
+    assert_int_equal(file_write_atomically(path, bytes_make("ten bytes.", 10), 0600, &e), 0);
+    assert_int_equal(file_read_regular(path, 10, &out, &e), 0);
+    assert_true(bytes_equal_string(buffer_bytes(&out), "ten bytes."));
+    buffer_free(&out);
+}
+
 static void a_file_is_synced_before_it_gets_its_name_and_the_folder_after(void **state)
 {
     struct error e = {0};
@@ -135,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_scratch(a_file_is_read_whole_up_to_its_limit),
         in_scratch(an_empty_file_reads_as_nothing),
+        in_scratch(a_pipe_in_place_of_a_file_keeps_nobody_waiting),
         in_scratch(a_missing_file_is_named_as_missing),
         in_scratch(a_file_is_synced_before_it_gets_its_name_and_the_folder_after),
         in_scratch(a_failed_sync_leaves_the_old_file),

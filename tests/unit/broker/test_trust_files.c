@@ -440,10 +440,14 @@ static void a_bad_file_is_an_alarm_when_it_stays_and_none_of_the_other_is_lost(v
     usleep(300000);
     assert_false(alarm_raised(ALARM_TRUST_FILE_UNUSABLE)); /* it may be on its way */
     assert_true(alarm_is(true, 5 * MICROSECONDS));
-    put_crl(&k.place, "newer.crl", 2, MI); /* taken up beside the bad registry */
+    char pipe[160];
+    snprintf(pipe, sizeof(pipe), "%s/pipe", k.place.crls);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    put_crl(&k.place, "newer.crl", 2, MI); /* taken up beside the bad registry, and beside what is no file */
     assert_int_equal(next_change(&k, 5 * MICROSECONDS), 1);
     write_file(k.place.registry, buffer_bytes(&second));
     assert_int_equal(next_change(&k, 5 * MICROSECONDS), 2);
+    assert_int_equal(unlink(pipe), 0);
     assert_true(alarm_is(false, 5 * MICROSECONDS));
     buffer_free(&second);
     close_kept(&k);
