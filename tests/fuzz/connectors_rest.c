@@ -8,6 +8,7 @@
 #include "connectors/rest_field.h"
 #include "connectors/rest_request.h"
 
+#include <arpa/inet.h>
 #include <strings.h>
 
 #define MOST 5000
@@ -124,6 +125,19 @@ static void request(struct fuzz_input *in)
 
 /* --- a url --- */
 
+/* "[::1]", however it is written. */
+static bool is_loopback6(const char *host)
+{
+    char text[64] = "";
+    struct in6_addr address;
+    size_t len = strcspn(host, "]");
+
+    if (host[0] != '[' || len > sizeof text)
+        return false;
+    memcpy(text, host + 1, len - 1);
+    return inet_pton(AF_INET6, text, &address) == 1 && IN6_IS_ADDR_LOOPBACK(&address);
+}
+
 static void url(struct fuzz_input *in)
 {
     char *text = fuzz_text(fuzz_rest(in));
@@ -134,7 +148,7 @@ static void url(struct fuzz_input *in)
     if (connector_rest_check(&options, &key, &e) == 0) /* without ca: http to this machine */
         FUZZ_CHECK(strncasecmp(text, "http://", 7) == 0 && strpbrk(text, "?#@ \r\n\t") == NULL &&
                    (strncmp(text + 7, "127.", 4) == 0 || strncmp(text + 7, "localhost", 9) == 0 ||
-                    strncmp(text + 7, "[::1]", 5) == 0));
+                    is_loopback6(text + 7)));
     else
         FUZZ_CHECK(e.text[0] != 0 && key != NULL);
     free(text);

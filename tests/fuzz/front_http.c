@@ -233,10 +233,16 @@ static bool take_chunks(struct bytes *rest, struct buffer *body)
             return false;
         if (size == 0)
             break;
-        if (rest->len < size + 2 || memcmp(rest->data + size, "\r\n", 2) != 0)
+        if (rest->len <= size)
             return false;
         buffer_append(body, rest->data, size);
-        *rest = bytes_make(rest->data + size + 2, rest->len - size - 2);
+        *rest = bytes_make(rest->data + size, rest->len - size);
+        /* libmicrohttpd takes LF alone behind a chunk, and shows nobody which it was: a reason why the
+         * connection of a request in chunks is closed. */
+        if (rest->data[0] != '\n' && (rest->len < 2 || memcmp(rest->data, "\r\n", 2) != 0))
+            return false;
+        size = rest->data[0] == '\n' ? 1 : 2;
+        *rest = bytes_make(rest->data + size, rest->len - size);
     }
     do
         if (!take_line(rest, &line))
