@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "connectors/sql_parameter.h"
 #include "connectors/sql_row.h"
 #include "connectors/sql_state.h"
@@ -123,7 +124,10 @@ static void row(struct fuzz_input *in)
     FUZZ_CHECK(PQsetResultAttrs(result, 2, columns) == 1);
     FUZZ_CHECK(PQsetvalue(result, 0, 0, value, (int)strlen(value)) == 1 &&
                PQsetvalue(result, 0, 1, NULL, -1) == 1);
-    if (sql_row_json(result, 0, &out, &why)) {
+    /* PostgreSQL sends UTF-8 (client_encoding), whatever the type. */
+    if (!utf8_valid(bytes_of_string(value))) {
+        why = "";
+    } else if (sql_row_json(result, 0, &out, &why)) {
         json_t *json = json_loadb((const char *)out.data, out.len, 0, NULL);
         /* Numbers, arrays and json are PostgreSQL's own text, and passed on; everything else is ours to write
          * well. */
