@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "exits.h"
+#include "filter.h"
 #include "row.h"
 #include "source.h"
 #include "text.h"
@@ -31,39 +32,12 @@ struct log_run {
     uint64_t shown;
 };
 
-enum {
-    OPTION_SINCE = 0x2000,
-    OPTION_UNTIL,
-    OPTION_CONSUMER,
-    OPTION_PROVIDER,
-    OPTION_SERVICE,
-    OPTION_PURPOSE,
-    OPTION_OUTCOME,
-    OPTION_TYPE,
-    OPTION_EXCHANGE,
-    OPTION_UTC,
-};
+enum { OPTION_TYPE = 0x2000, OPTION_UTC };
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Which entries:", 1},
-    {"since", OPTION_SINCE, "TIME", 0,
-     "From this time on: 2026-11-22T08:00:00+01:00, 2026-11-22 (midnight UTC), or how long ago: 90s, 15m, "
-     "2h, 7d",
-     1},
-    {"until", OPTION_UNTIL, "TIME", 0, "Before this time", 1},
-    {"consumer", OPTION_CONSUMER, "ID", 0,
-     "Asked by this member or subsystem (TN/GOV/MEN, TN/GOV/MEN/enrolment)", 1},
-    {"provider", OPTION_PROVIDER, "ID", 0, "Asked of this member or subsystem", 1},
-    {"service", OPTION_SERVICE, "ID", 0, "This service (its code or whole identifier)", 1},
-    {"purpose", OPTION_PURPOSE, "CODE", 0, "For this purpose", 1},
-    {"outcome", OPTION_OUTCOME, "WORD", 0,
-     "What became of it: answered, admitted, timed_out, interrupted, late, refused (for any reason), or the "
-     "name of a "
-     "refusal such as grant_expired",
-     1},
     {"type", OPTION_TYPE, "WORD", 0,
      "Type of the entry (admitted, registry, ...) or kind of its message (request, ...)", 1},
-    {"exchange", OPTION_EXCHANGE, "UUID", 0, "Of this exchange", 1},
     {NULL, 0, NULL, 0, "How:", 2},
     {"output", 'o', "FORM", 0, "short (default), jsonl or csv", 2},
     {"utc", OPTION_UTC, NULL, 0, "Times in UTC instead of the local zone", 2},
@@ -71,29 +45,6 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Where from:", 10},
     {0},
 };
-
-static uint64_t parse_time(const char *argument, struct argp_state *state)
-{
-    uint64_t time = 0;
-    if (!text_parse_time(argument, clock_wall(), &time))
-        argp_error(
-            state,
-            "%s is not a time: give it with its zone (2026-11-22T08:00:00+01:00), as a date, or as 15m",
-            argument);
-    return time;
-}
-
-static bool outcome_known(const char *word)
-{
-    static const char *const words[] = {"admitted", "answered", "refused"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    for (unsigned type = ENTRY_ADMITTED; type <= ENTRY_FILL; type++)
-        if (strcmp(word, entry_type_name(type)) == 0)
-            return true;
-    return refusal_by_name(word) != REFUSAL_NONE;
-}
 
 static bool type_known(const char *word)
 {
@@ -106,53 +57,18 @@ static bool type_known(const char *word)
     return strcmp(word, "unknown") == 0;
 }
 
-static error_t parse_filter(int key, char *argument, struct argp_state *state, struct filter *filter)
-{
-    switch (key) {
-    case OPTION_SINCE:
-        filter->since = parse_time(argument, state);
-        return 0;
-    case OPTION_UNTIL:
-        filter->until = parse_time(argument, state);
-        return 0;
-    case OPTION_CONSUMER:
-        filter->consumer = argument;
-        return 0;
-    case OPTION_PROVIDER:
-        filter->provider = argument;
-        return 0;
-    case OPTION_SERVICE:
-        filter->service = argument;
-        return 0;
-    case OPTION_PURPOSE:
-        filter->purpose = argument;
-        return 0;
-    case OPTION_OUTCOME:
-        if (!outcome_known(argument))
-            argp_error(state, "there is no outcome %s", argument);
-        filter->outcome = argument;
-        return 0;
-    case OPTION_TYPE:
-        if (!type_known(argument))
-            argp_error(state, "there is no type of entry and no kind of message %s", argument);
-        filter->type = argument;
-        return 0;
-    case OPTION_EXCHANGE:
-        if (!uuid_parse(argument, filter->exchange))
-            argp_error(state, "%s is not the id of an exchange (a UUID)", argument);
-        filter->has_exchange = true;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct log_options *log = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &log->source;
+        state->child_inputs[0] = &log->filter;
+        state->child_inputs[1] = &log->source;
+        return 0;
+    case OPTION_TYPE:
+        if (!type_known(argument))
+            argp_error(state, "there is no type of entry and no kind of message %s", argument);
+        log->filter.type = argument;
         return 0;
     case 'o':
         if (strcmp(argument, "short") == 0)
@@ -174,7 +90,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         argp_error(state, "log takes options only; to see one exchange: wasl-audit show %s", argument);
         return 0;
     default:
-        return parse_filter(key, argument, state, &log->filter);
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -335,7 +251,8 @@ done:
 
 int command_log(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&source_argp, 0, NULL, 10}, {0}};
+    static const struct argp_child children[] = {
+        {&filter_argp, 0, NULL, 0}, {&source_argp, 0, NULL, 10}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
@@ -348,7 +265,7 @@ int command_log(int argc, char **argv)
             "`wasl-audit "
             "verify`.\n\nExit status: 0 entries were shown, 1 there are none, 2 usage, 3 integrity, 6 I/O.",
     };
-    struct log_options log = {.filter.until = UINT64_MAX};
+    struct log_options log = {.filter = FILTER_ALL};
     struct error e = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &log);
     int result = run_log(&log, &e);

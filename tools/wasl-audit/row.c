@@ -25,50 +25,6 @@ void row_make(struct row *row, const struct record *record, struct exchanges *ex
         header_service_id(row->header, row->service);
 }
 
-/* Is `id` the wanted one, or below it? "TN/GOV/MI" has "TN/GOV/MI/civil" and not "TN/GOV/MIX". */
-static bool below(const char *id, const char *wanted)
-{
-    size_t len = strlen(wanted);
-    return strncmp(id, wanted, len) == 0 && (id[len] == '\0' || id[len] == '/');
-}
-
-static bool filter_header(const struct filter *filter, const struct row *row)
-{
-    const struct header *header = row->header;
-    if (filter->consumer == NULL && filter->provider == NULL && filter->service == NULL &&
-        filter->purpose == NULL)
-        return true;
-    if (header == NULL)
-        return filter->provider == NULL && filter->service == NULL && filter->purpose == NULL &&
-               bytes_equal_string(row->record->entry.member, filter->consumer);
-    if (filter->consumer != NULL && !below(header->consumer, filter->consumer) &&
-        !bytes_equal_string(row->record->entry.member, filter->consumer))
-        return false;
-    if (filter->provider != NULL && !below(header->provider, filter->provider))
-        return false;
-    if (filter->service != NULL && strcmp(header->service, filter->service) != 0 &&
-        strcmp(row->service, filter->service) != 0)
-        return false;
-    return filter->purpose == NULL || strcmp(header->purpose, filter->purpose) == 0;
-}
-
-bool filter_passes(const struct filter *filter, const struct row *row)
-{
-    const struct record *record = row->record;
-    if (record->entry.time < filter->since || record->entry.time >= filter->until)
-        return false;
-    if (filter->has_exchange && (!record->has_exchange ||
-                                 memcmp(record->exchange_id, filter->exchange, sizeof filter->exchange) != 0))
-        return false;
-    if (filter->type != NULL && strcmp(entry_type_name(record->entry.type), filter->type) != 0 &&
-        (!record->has_header || strcmp(message_kind_name(record->header.kind), filter->type) != 0))
-        return false;
-    if (filter->outcome != NULL && strcmp(row->outcome, filter->outcome) != 0 &&
-        (row->refusal == 0 || strcmp(filter->outcome, "refused") != 0))
-        return false;
-    return filter_header(filter, row);
-}
-
 /* The columns of CSV and the members of JSON, in order. */
 enum column {
     COLUMN_INDEX,

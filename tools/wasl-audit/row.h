@@ -1,7 +1,7 @@
 #ifndef WASL_AUDIT_ROW_H
 #define WASL_AUDIT_ROW_H
 /* One line of the log: what an entry says, joined with the request it is about where it only names the
- * exchange; filters over it, and its three forms. */
+ * exchange; and its three forms. */
 #include "exchanges.h"
 #include "record.h"
 
@@ -15,18 +15,6 @@ struct row {
 };
 /* exchanges: the requests seen so far, for the join; row points into it and into record. */
 void row_make(struct row *row, const struct record *record, struct exchanges *exchanges);
-
-struct filter {
-    uint64_t since, until;           /* entries with since <= time < until */
-    const char *consumer, *provider; /* member, subsystem: whole parts from the front */
-    const char *service;             /* code or whole id */
-    const char *purpose;
-    const char *outcome; /* record_outcome, or "refused": any refusal */
-    const char *type;    /* entry_type_name, or message_kind_name */
-    bool has_exchange;
-    uint8_t exchange[16];
-};
-bool filter_passes(const struct filter *filter, const struct row *row);
 
 enum row_form { ROW_SHORT, ROW_JSONL, ROW_CSV };
 /* Appends one line with its LF. */
