@@ -15,4 +15,6 @@ enum bench_exit {
 /* Prints "wasl-bench: ..." on standard error; the exit code of that kind of failure. */
 int bench_failed(const struct error *e);
 
+int command_load(int argc, char **argv);
+
 #endif

@@ -12,6 +12,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *words;
 } commands[] = {
+    {"load", command_load, "exchanges through an adapter core, a bus and a provider that echoes"},
     {NULL, NULL, NULL},
 };
 
