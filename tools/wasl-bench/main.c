@@ -13,6 +13,7 @@ static const struct command {
     const char *words;
 } commands[] = {
     {"load", command_load, "exchanges through an adapter core, a bus and a provider that echoes"},
+    {"limits", command_limits, "what the machine can do at most: fdatasync, signatures, hashes, bare libzmq"},
     {NULL, NULL, NULL},
 };
 
