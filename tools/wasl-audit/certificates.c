@@ -1,7 +1,6 @@
 #include "certificates.h"
 
 #include "base/error.h"
-#include "wire/envelope.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -9,10 +8,25 @@
 
 struct certificates {
     struct reader *reader;
-    struct certificate *items;
+    struct certificate **items;
     size_t count, capacity;
     size_t last; /* the one found last: entries of one member come together */
 };
+
+struct certificate *certificate_ref(struct certificate *certificate)
+{
+    atomic_fetch_add(&certificate->references, 1);
+    return certificate;
+}
+
+void certificate_free(struct certificate *certificate)
+{
+    if (certificate == NULL || atomic_fetch_sub(&certificate->references, 1) != 1)
+        return;
+    chain_free(certificate->chain);
+    free(certificate->fault);
+    free(certificate);
+}
 
 struct certificates *certificates_new(struct reader *reader)
 {
@@ -25,19 +39,17 @@ void certificates_free(struct certificates *certificates)
 {
     if (certificates == NULL)
         return;
-    for (size_t i = 0; i < certificates->count; i++) {
-        chain_free(certificates->items[i].chain);
-        free(certificates->items[i].fault);
-    }
+    for (size_t i = 0; i < certificates->count; i++)
+        certificate_free(certificates->items[i]);
     free(certificates->items);
     free(certificates);
 }
 
-static struct certificate *find(struct certificates *certificates, const uint8_t hash[HASH_SIZE])
+static struct certificate **find(struct certificates *certificates, const uint8_t hash[HASH_SIZE])
 {
     for (size_t n = 0; n < certificates->count; n++) {
         size_t i = (certificates->last + n) % certificates->count;
-        if (memcmp(certificates->items[i].hash, hash, HASH_SIZE) == 0) {
+        if (memcmp(certificates->items[i]->hash, hash, HASH_SIZE) == 0) {
             certificates->last = i;
             return &certificates->items[i];
         }
@@ -50,27 +62,27 @@ void certificates_note(struct certificates *certificates, const struct record *r
     const struct entry *entry = &record->entry;
     if (entry->type != ENTRY_REGISTRY || !entry->has_object || !entry->has_certificate)
         return;
-    struct certificate *known = find(certificates, entry->certificate);
-    if (known == NULL) {
-        if (certificates->count == certificates->capacity) {
-            size_t capacity = certificates->capacity > 0 ? 2 * certificates->capacity : 16;
-            struct certificate *items = memory_zeroed(capacity, sizeof *items);
-            if (certificates->count > 0)
-                memcpy(items, certificates->items, certificates->count * sizeof *items);
-            free(certificates->items);
-            certificates->items = items;
-            certificates->capacity = capacity;
-        }
-        known = &certificates->items[certificates->count++];
-    } else if (memcmp(known->object, entry->object, HASH_SIZE) == 0) {
+    struct certificate **place = find(certificates, entry->certificate);
+    if (place != NULL && memcmp((*place)->object, entry->object, HASH_SIZE) == 0)
         return;
+    if (place == NULL && certificates->count == certificates->capacity) {
+        size_t capacity = certificates->capacity > 0 ? 2 * certificates->capacity : 16;
+        struct certificate **items = memory_zeroed(capacity, sizeof(struct certificate *));
+        if (certificates->count > 0)
+            memcpy(items, certificates->items, certificates->count * sizeof(struct certificate *));
+        free(certificates->items);
+        certificates->items = items;
+        certificates->capacity = capacity;
     }
+    if (place == NULL)
+        place = &certificates->items[certificates->count++];
     /* The same certificate with other intermediates: from here on this chain. */
-    chain_free(known->chain);
-    free(known->fault);
-    *known = (struct certificate){.entry = record->index};
-    memcpy(known->hash, entry->certificate, HASH_SIZE);
-    memcpy(known->object, entry->object, HASH_SIZE);
+    certificate_free(*place);
+    *place = memory_zeroed(1, sizeof **place);
+    atomic_init(&(*place)->references, 1);
+    (*place)->entry = record->index;
+    memcpy((*place)->hash, entry->certificate, HASH_SIZE);
+    memcpy((*place)->object, entry->object, HASH_SIZE);
 }
 
 /* A fault is kept, so that it is found once and not fetched for every entry. */
@@ -112,33 +124,30 @@ static int load(struct reader *reader, struct certificate *certificate, struct e
     return 0;
 }
 
-const struct certificate *certificates_find(struct certificates *certificates, const uint8_t hash[HASH_SIZE],
-                                            int *status, struct error *e)
+struct certificate *certificates_find(struct certificates *certificates, const uint8_t hash[HASH_SIZE],
+                                      int *status, struct error *e)
 {
-    struct certificate *certificate = find(certificates, hash);
+    struct certificate **place = find(certificates, hash);
     *status = 0;
-    if (certificate != NULL && certificate->chain == NULL && certificate->fault == NULL)
-        *status = load(certificates->reader, certificate, e);
-    return certificate;
+    if (place == NULL)
+        return NULL;
+    if ((*place)->chain == NULL && (*place)->fault == NULL)
+        *status = load(certificates->reader, *place, e);
+    return *place;
 }
 
-int certificates_check(struct certificates *certificates, const struct record *record, char words[256],
-                       const struct certificate **used, struct error *e)
+int certificates_for(struct certificates *certificates, const struct signature_block *block, char words[256],
+                     struct certificate **used, struct error *e)
 {
-    struct signature_block block;
-    *used = NULL;
-    if (signature_block_decode(record->entry.signature, &block) != REFUSAL_NONE) {
-        snprintf(words, 256, "its signature block cannot be read");
-        return 0;
-    }
     int status;
-    const struct certificate *certificate = certificates_find(certificates, block.certificate, &status, e);
+    *used = NULL;
+    struct certificate *certificate = certificates_find(certificates, block->certificate, &status, e);
     if (status != 0)
         return -1;
     *used = certificate;
     if (certificate == NULL) {
         char hex[2 * HASH_SIZE + 1];
-        hex_encode(block.certificate, HASH_SIZE, hex);
+        hex_encode(block->certificate, HASH_SIZE, hex);
         snprintf(words, 256, "no earlier entry names the certificate %.16s... that signed it", hex);
         return 0;
     }
@@ -146,12 +155,32 @@ int certificates_check(struct certificates *certificates, const struct record *r
         snprintf(words, 256, "%.250s", certificate->fault);
         return 0;
     }
+    return 1;
+}
+
+bool certificate_signed(const struct certificate *certificate, const struct record *record,
+                        const struct signature_block *block)
+{
     uint8_t leaf[HASH_SIZE];
     envelope_leaf(record->entry.context, record->entry.body, leaf);
-    if (envelope_verify(&block, record->header.instance, leaf, certificate->key, certificate->algorithm) !=
-        REFUSAL_NONE) {
-        snprintf(words, 256, "its signature does not fit the message under the certificate that it names");
+    return envelope_verify(block, record->header.instance, leaf, certificate->key, certificate->algorithm) ==
+           REFUSAL_NONE;
+}
+
+int certificates_check(struct certificates *certificates, const struct record *record, char words[256],
+                       const struct certificate **used, struct error *e)
+{
+    struct signature_block block;
+    struct certificate *certificate;
+    *used = NULL;
+    if (signature_block_decode(record->entry.signature, &block) != REFUSAL_NONE) {
+        snprintf(words, 256, SIGNATURE_UNREADABLE);
         return 0;
     }
-    return 1;
+    int found = certificates_for(certificates, &block, words, &certificate, e);
+    *used = certificate;
+    if (found != 1 || certificate_signed(certificate, record, &block))
+        return found;
+    snprintf(words, 256, SIGNATURE_WRONG);
+    return 0;
 }

@@ -5,6 +5,7 @@
 #include "registry/decide.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,37 +22,63 @@ struct view {
     struct trust *trust;
 };
 
+struct moment {
+    atomic_uint references;
+    struct view now, before; /* registry NULL: none */
+    uint64_t changed;
+};
+
 struct review {
     struct reader *reader;
     const struct registry_authority *authority;
-    struct view now, before;
-    uint64_t changed;
+    struct moment *moment;
     uint8_t hash[HASH_SIZE]; /* of the registry taken up last */
     struct buffer crls[CRLS_MOST];
     size_t crl_count;
 };
+
+static struct moment *moment_new(void)
+{
+    struct moment *moment = memory_zeroed(1, sizeof *moment);
+    atomic_init(&moment->references, 1);
+    return moment;
+}
+
+static void view_free(struct view *view)
+{
+    trust_free(view->trust);
+    registry_free(view->registry);
+}
+
+void moment_free(struct moment *moment)
+{
+    if (moment == NULL || atomic_fetch_sub(&moment->references, 1) != 1)
+        return;
+    view_free(&moment->now);
+    view_free(&moment->before);
+    free(moment);
+}
+
+struct moment *review_moment(struct review *review)
+{
+    atomic_fetch_add(&review->moment->references, 1);
+    return review->moment;
+}
 
 struct review *review_new(struct reader *reader, const struct registry_authority *authority)
 {
     struct review *review = memory_zeroed(1, sizeof *review);
     review->reader = reader;
     review->authority = memory_copy(authority, sizeof *authority);
+    review->moment = moment_new();
     return review;
-}
-
-static void view_clear(struct view *view)
-{
-    trust_free(view->trust);
-    registry_free(view->registry);
-    *view = (struct view){0};
 }
 
 void review_free(struct review *review)
 {
     if (review == NULL)
         return;
-    view_clear(&review->now);
-    view_clear(&review->before);
+    moment_free(review->moment);
     for (size_t i = 0; i < review->crl_count; i++)
         buffer_free(&review->crls[i]);
     free((void *)(uintptr_t)review->authority);
@@ -60,7 +87,7 @@ void review_free(struct review *review)
 
 /* Takes over the registry. */
 static void change(struct review *review, struct registry *registry, uint64_t time, uint64_t index,
-                   struct findings *findings)
+                   struct kept_findings *findings)
 {
     struct trust *trust = trust_new();
     struct error e = {0};
@@ -68,19 +95,20 @@ static void change(struct review *review, struct registry *registry, uint64_t ti
     struct bytes pem;
     for (size_t i = 0; registry_anchor(registry, i, &name, &pem); i++)
         if (trust_add_anchor(trust, name, pem, &e) != 0)
-            finding(findings, "entry %" PRIu64 ": trust anchor %s of its registry cannot be used: %s", index,
-                    name, e.text);
+            finding_keep(findings, "entry %" PRIu64 ": trust anchor %s of its registry cannot be used: %s",
+                         index, name, e.text);
     for (size_t i = 0; i < review->crl_count; i++)
         if (trust_add_crl(trust, buffer_bytes(&review->crls[i]), &e) < 0 && i == review->crl_count - 1)
-            finding(findings, "entry %" PRIu64 ": a revocation list in force cannot be used: %s", index,
-                    e.text);
+            finding_keep(findings, "entry %" PRIu64 ": a revocation list in force cannot be used: %s", index,
+                         e.text);
     trust_set_crl_grace(trust, CRL_GRACE);
-    if (review->now.registry != NULL) {
-        view_clear(&review->before);
-        review->before = review->now;
-    }
-    review->now = (struct view){registry, trust};
-    review->changed = time;
+    struct moment *last = review->moment;
+    review->moment = moment_new();
+    review->moment->now = (struct view){registry, trust};
+    review->moment->changed = time;
+    if (last->now.registry != NULL)
+        review->moment->before = (struct view){registry_ref(last->now.registry), trust_ref(last->now.trust)};
+    moment_free(last);
 }
 
 /* The object, or NULL-length with a finding (whoever checks objects has named it already). -1 reading failed.
@@ -93,7 +121,7 @@ static int fetch(struct review *review, const uint8_t hash[HASH_SIZE], struct bu
     return found;
 }
 
-static int take_registry(struct review *review, const struct record *record, struct findings *findings,
+static int take_registry(struct review *review, const struct record *record, struct kept_findings *findings,
                          struct error *e)
 {
     static const uint8_t none[HASH_SIZE];
@@ -106,12 +134,14 @@ static int take_registry(struct review *review, const struct record *record, str
     if (found == 1) {
         struct error fault = {0};
         struct registry *registry = NULL;
-        if (review->now.registry != NULL)
-            registry = registry_open_signed(buffer_bytes(&file), review->now.registry, NULL, NULL, &fault);
-        if (registry == NULL && review->now.registry == NULL)
+        struct registry *last = review->moment->now.registry;
+        if (last != NULL)
+            registry = registry_open_signed(buffer_bytes(&file), last, NULL, NULL, &fault);
+        else
             registry = registry_open_signed(buffer_bytes(&file), NULL, review->authority, NULL, &fault);
         if (registry == NULL)
-            finding(findings, "entry %" PRIu64 ": the registry that it names: %s", record->index, fault.text);
+            finding_keep(findings, "entry %" PRIu64 ": the registry that it names: %s", record->index,
+                         fault.text);
         else
             change(review, registry, record->entry.time, record->index, findings);
     }
@@ -119,7 +149,7 @@ static int take_registry(struct review *review, const struct record *record, str
     return found < 0 ? -1 : 0;
 }
 
-static int take_crl(struct review *review, const struct record *record, struct findings *findings,
+static int take_crl(struct review *review, const struct record *record, struct kept_findings *findings,
                     struct error *e)
 {
     if (record->entry.type != ENTRY_REGISTRY || record->entry.object_kind != 3 || !record->entry.has_object)
@@ -136,12 +166,13 @@ static int take_crl(struct review *review, const struct record *record, struct f
         review->crl_count--;
     }
     review->crls[review->crl_count++] = crl;
-    if (review->now.registry != NULL)
-        change(review, registry_ref(review->now.registry), record->entry.time, record->index, findings);
+    struct registry *registry = review->moment->now.registry;
+    if (registry != NULL)
+        change(review, registry_ref(registry), record->entry.time, record->index, findings);
     return 0;
 }
 
-int review_note(struct review *review, const struct record *record, struct findings *findings,
+int review_note(struct review *review, const struct record *record, struct kept_findings *findings,
                 struct error *e)
 {
     if (take_crl(review, record, findings, e) != 0)
@@ -190,20 +221,20 @@ static bool view_allows(const struct view *view, const struct record *record,
     return view_trusts(view, record, certificate, time, words) && view_grants(view, record, time, words);
 }
 
-bool review_message(struct review *review, const struct record *record, const struct certificate *certificate,
-                    char words[256])
+bool moment_allows(const struct moment *moment, const struct record *record,
+                   const struct certificate *certificate, char words[256])
 {
     uint64_t time = record->entry.time;
-    if (review->now.registry == NULL)
+    if (moment->now.registry == NULL)
         return true;
     char other[256];
     /* The words of the first attempt are the ones to show. */
-    if (view_allows(&review->now, record, certificate, time, words))
+    if (view_allows(&moment->now, record, certificate, time, words))
         return true;
-    if (time - review->changed < OVERLAP && review->before.registry != NULL &&
-        view_allows(&review->before, record, certificate, time, other))
+    if (time - moment->changed < OVERLAP && moment->before.registry != NULL &&
+        view_allows(&moment->before, record, certificate, time, other))
         return true;
-    uint64_t moment = time > OVERLAP ? time - OVERLAP : 0;
-    return record->header.created >= moment && record->header.created < time &&
-           view_allows(&review->now, record, certificate, record->header.created, other);
+    uint64_t earliest = time > OVERLAP ? time - OVERLAP : 0;
+    return record->header.created >= earliest && record->header.created < time &&
+           view_allows(&moment->now, record, certificate, record->header.created, other);
 }

@@ -217,18 +217,38 @@ void rules_entry(struct rules *rules, const struct record *record)
     }
 }
 
+/* Of the exchanges that should have ended. */
+struct left_open {
+    uint64_t last_time;
+    struct buffer requests; /* indexes of their entries */
+};
+
 static bool still_open(void *arg, const struct exchange *exchange)
 {
-    struct rules *rules = arg;
-    if (exchange->terminal == NO_ENTRY && exchange->expires + END_GRACE < rules->last_time)
-        finding(rules->findings,
-                "entry %" PRIu64 ": its exchange has neither ended nor is it within its time",
-                exchange->request);
+    struct left_open *left = arg;
+    if (exchange->terminal == NO_ENTRY && exchange->expires + END_GRACE < left->last_time)
+        buffer_append(&left->requests, &exchange->request, sizeof exchange->request);
     return true;
+}
+
+static int by_index(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
 }
 
 void rules_end(struct rules *rules, struct rules_counts *counts)
 {
-    exchanges_each(rules->exchanges, still_open, rules);
+    struct left_open left = {.last_time = rules->last_time};
+    exchanges_each(rules->exchanges, still_open, &left);
+    /* They come in the order of a table: what is said must not depend on it. */
+    size_t count = left.requests.len / sizeof(uint64_t);
+    uint64_t *requests = (uint64_t *)(void *)left.requests.data;
+    if (count > 0)
+        qsort(requests, count, sizeof *requests, by_index);
+    for (size_t i = 0; i < count; i++)
+        finding(rules->findings,
+                "entry %" PRIu64 ": its exchange has neither ended nor is it within its time", requests[i]);
+    buffer_free(&left.requests);
     *counts = rules->counts;
 }

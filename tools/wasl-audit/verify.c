@@ -11,16 +11,16 @@
 #include "rules.h"
 #include "source.h"
 #include "state.h"
-#include "tlog/tile.h"
+#include "walk.h"
 
 #include <argp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct verify_options {
     struct source source;
+    struct pace pace;
     const char *from, *state;
     bool no_state;
 };
@@ -39,6 +39,7 @@ struct verify_run {
     struct checkpoint checkpoint;
     struct buffer note;
     struct findings findings;
+    struct progress progress;
     struct earlier earlier[RECOMPUTE_KEPT];
     struct recompute *recompute;
     struct rules *rules;
@@ -46,6 +47,18 @@ struct verify_run {
     struct review *review; /* NULL without a registry */
     uint64_t signatures;
     uint8_t registry[HASH_SIZE]; /* the one looked for last */
+};
+
+/* What is found out about one entry on its way. */
+struct verify_entry {
+    bool signature_needed;
+    bool block_readable;
+    struct signature_block block;
+    struct certificate *certificate; /* NULL: none that can be used */
+    struct moment *moment;           /* what to judge by; NULL: nothing */
+    bool signed_well;
+    char *words; /* what is wrong with its signature, or that it was admitted; NULL */
+    struct kept_findings findings;
 };
 
 enum { OPTION_FROM = 0x3000, OPTION_STATE, OPTION_NO_STATE };
@@ -65,7 +78,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct verify_options *verify = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &verify->source;
+        state->child_inputs[0] = &verify->pace;
+        state->child_inputs[1] = &verify->source;
         return 0;
     case OPTION_FROM:
         verify->from = argument;
@@ -89,7 +103,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 }
 
 /* Each registry that an entry names must be in the trust store. */
-static int check_registry(struct verify_run *run, const struct record *record, struct error *e)
+static int check_registry(struct verify_run *run, const struct record *record, struct kept_findings *findings,
+                          struct error *e)
 {
     static const uint8_t none[HASH_SIZE];
     const uint8_t *hash = record->entry.registry_hash;
@@ -105,18 +120,19 @@ static int check_registry(struct verify_run *run, const struct record *record, s
         error_set(e, ERROR_INTEGRITY, "the registry by which it was judged is not in the trust store");
     else if (e->kind != ERROR_INTEGRITY)
         return -1;
-    finding(&run->findings, "entry %" PRIu64 ": %s", record->index, e->text);
+    finding_keep(findings, "entry %" PRIu64 ": %s", record->index, e->text);
     return 0;
 }
 
 /* Each object that takes effect, too. */
-static int check_object(struct verify_run *run, const struct record *record, struct error *e)
+static int check_object(struct verify_run *run, const struct record *record, struct kept_findings *findings,
+                        struct error *e)
 {
     if (record->entry.type != ENTRY_REGISTRY)
         return 0;
     if (!record->entry.has_object) {
-        finding(&run->findings, "entry %" PRIu64 ": it says that an object takes effect, and not which",
-                record->index);
+        finding_keep(findings, "entry %" PRIu64 ": it says that an object takes effect, and not which",
+                     record->index);
         return 0;
     }
     struct buffer object = {0};
@@ -128,81 +144,124 @@ static int check_object(struct verify_run *run, const struct record *record, str
         error_set(e, ERROR_INTEGRITY, "the object that takes effect by it is not in the trust store");
     else if (e->kind != ERROR_INTEGRITY)
         return -1;
-    finding(&run->findings, "entry %" PRIu64 ": %s", record->index, e->text);
+    finding_keep(findings, "entry %" PRIu64 ": %s", record->index, e->text);
     return 0;
 }
 
-static int check_signature(struct verify_run *run, const struct record *record, struct error *e)
+static void open_entry(void *arg, struct walk_entry *entry)
 {
-    if (!rules_signature_needed(record))
+    struct verify_entry *state = entry->state;
+    (void)arg;
+    state->signature_needed = rules_signature_needed(&entry->record);
+    if (state->signature_needed)
+        state->block_readable =
+            signature_block_decode(entry->record.entry.signature, &state->block) == REFUSAL_NONE;
+}
+
+/* What was known and in force when it was written. */
+static int order_entry(void *arg, struct walk_entry *entry, struct error *e)
+{
+    struct verify_run *run = arg;
+    struct verify_entry *state = entry->state;
+    const struct record *record = &entry->record;
+    certificates_note(run->certificates, record);
+    if (check_registry(run, record, &state->findings, e) != 0 ||
+        check_object(run, record, &state->findings, e) != 0)
+        return -1;
+    if (run->review != NULL && review_note(run->review, record, &state->findings, e) != 0)
+        return -1;
+    if (!state->signature_needed || !state->block_readable)
         return 0;
     char words[256];
-    const struct certificate *certificate;
-    int good = certificates_check(run->certificates, record, words, &certificate, e);
-    if (good < 0)
+    struct certificate *certificate;
+    int found = certificates_for(run->certificates, &state->block, words, &certificate, e);
+    if (found < 0)
         return -1;
-    if (good == 0) {
-        finding(&run->findings, "entry %" PRIu64 ": %s", record->index, words);
+    if (found == 0) {
+        state->words = string_copy(words);
         return 0;
     }
-    run->signatures++;
-    if (run->review != NULL && record->entry.type != ENTRY_REFUSED &&
-        !review_message(run->review, record, certificate, words))
-        finding(&run->findings, "entry %" PRIu64 ": %s", record->index, words);
+    state->certificate = certificate_ref(certificate);
+    if (run->review != NULL && record->entry.type != ENTRY_REFUSED)
+        state->moment = review_moment(run->review);
     return 0;
 }
 
-static int check_entry(struct verify_run *run, uint64_t index, struct bytes raw, struct error *e)
+static void check_entry(void *arg, struct walk_entry *entry)
 {
-    uint8_t leaf[HASH_SIZE];
-    merkle_leaf(raw, leaf);
-    if (recompute_add(run->recompute, leaf, e) != 0)
-        return -1;
-    struct record record;
-    if (!record_open(&record, index, raw)) {
-        finding(&run->findings, "entry %" PRIu64 ": it is not an entry of a version that this tool knows",
-                index);
-        return 0;
-    }
-    int result = -1;
-    rules_entry(run->rules, &record);
-    certificates_note(run->certificates, &record);
-    if (check_registry(run, &record, e) != 0 || check_object(run, &record, e) != 0)
-        goto done;
-    if (run->review != NULL && review_note(run->review, &record, &run->findings, e) != 0)
-        goto done;
-    result = check_signature(run, &record, e);
-done:
-    record_close(&record);
-    return result;
+    struct verify_entry *state = entry->state;
+    const struct record *record = &entry->record;
+    char words[256];
+    (void)arg;
+    if (!state->signature_needed || state->words != NULL)
+        return;
+    if (!state->block_readable)
+        state->words = string_copy(SIGNATURE_UNREADABLE);
+    else if (!certificate_signed(state->certificate, record, &state->block))
+        state->words = string_copy(SIGNATURE_WRONG);
+    else
+        state->signed_well = true;
+    if (state->signed_well && state->moment != NULL &&
+        !moment_allows(state->moment, record, state->certificate, words))
+        state->words = string_copy(words);
 }
 
-static int check_bundle(struct verify_run *run, uint64_t number, struct error *e)
+static int finish_entry(void *arg, const struct walk_entry *entry, struct error *e)
 {
-    unsigned width = tile_width(run->checkpoint.size, 0, number);
-    struct buffer bundle = {0};
-    char path[96];
-    tile_path_format(&(struct tile_path){.kind = TILE_ENTRIES, .number = number, .width = width}, path);
-    int result = 0;
-    bool readable = reader_bundle(run->reader, number, width, &bundle, e) == 0;
-    if (!readable && e->kind != ERROR_INTEGRITY)
-        result = -1;
-    else if (!readable)
-        finding(&run->findings, "%s: %s", path, e->text);
-    struct bytes rest = buffer_bytes(&bundle);
-    for (unsigned i = 0; result == 0 && i < width; i++) {
-        struct bytes raw;
-        uint64_t index = number * TREE_TILE + i;
-        if (readable && !tile_next_entry(&rest, &raw)) {
-            finding(&run->findings, "%s: it cannot be taken apart: it ends before entry %" PRIu64, path,
-                    index);
-            readable = false;
-        }
-        result = readable ? check_entry(run, index, raw, e) : recompute_add(run->recompute, NULL, e);
-    }
-    if (result == 0 && readable && width == TREE_TILE && rest.len > 0)
-        finding(&run->findings, "%s: bytes are left over behind its last entry", path);
-    buffer_free(&bundle);
+    struct verify_run *run = arg;
+    struct verify_entry *state = entry->state;
+    if (recompute_add(run->recompute, entry->presence != WALK_MISSING ? entry->leaf : NULL, e) != 0)
+        return -1;
+    if (entry->presence == WALK_UNREADABLE)
+        finding(&run->findings, "entry %" PRIu64 ": it is not an entry of a version that this tool knows",
+                entry->index);
+    if (entry->presence != WALK_READ)
+        return 0;
+    rules_entry(run->rules, &entry->record);
+    findings_take(&run->findings, &state->findings);
+    if (state->words != NULL)
+        finding(&run->findings, "entry %" PRIu64 ": %s", entry->index, state->words);
+    run->signatures += state->signed_well ? 1 : 0;
+    return 0;
+}
+
+static int say_fault(void *arg, const char *path, const char *words, struct error *e)
+{
+    struct verify_run *run = arg;
+    (void)e;
+    finding(&run->findings, "%s: %s", path, words);
+    return 0;
+}
+
+static void release_entry(void *arg, void *state_)
+{
+    struct verify_entry *state = state_;
+    (void)arg;
+    certificate_free(state->certificate);
+    moment_free(state->moment);
+    free(state->words);
+    kept_findings_free(&state->findings);
+}
+
+static int check_entries(struct verify_run *run, struct error *e)
+{
+    static const struct walk_calls calls = {.state_size = sizeof(struct verify_entry),
+                                            .open = open_entry,
+                                            .order = order_entry,
+                                            .check = check_entry,
+                                            .finish = finish_entry,
+                                            .fault = say_fault,
+                                            .release = release_entry};
+    uint64_t size = run->checkpoint.size;
+    struct walk walk = {.reader = run->reader,
+                        .size = size,
+                        .to = size,
+                        .threads = run->options->pace.threads,
+                        .progress = &run->progress};
+    progress_start(&run->progress, run->options->pace.progress, size);
+    run->findings.progress = &run->progress;
+    int result = walk_run(&walk, &calls, run, e);
+    progress_clear(&run->progress);
     return result;
 }
 
@@ -308,16 +367,8 @@ static int check_all(struct verify_run *run, struct error *e)
         struct registry_authority authority = source_authority(source);
         run->review = review_new(run->reader, &authority);
     }
-    bool progress = isatty(STDERR_FILENO);
-    for (uint64_t number = 0; number * TREE_TILE < run->checkpoint.size; number++) {
-        if (check_bundle(run, number, e) != 0)
-            return -1;
-        if (progress && number % 40 == 39)
-            fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " entries", (number + 1) * TREE_TILE,
-                    run->checkpoint.size);
-    }
-    if (progress && run->checkpoint.size >= (uint64_t)40 * TREE_TILE)
-        fputs("\r\033[K", stderr);
+    if (check_entries(run, e) != 0)
+        return -1;
     if (recompute_end(run->recompute, run->checkpoint.root, &run->findings, e) != 0)
         return -1;
     struct rules_counts counts;
@@ -419,7 +470,7 @@ done:
 
 int command_verify(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&source_argp, 0, NULL, 10}, {0}};
+    static const struct argp_child children[] = {{&pace_argp, 0, NULL, 5}, {&source_argp, 0, NULL, 10}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
