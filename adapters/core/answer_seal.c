@@ -71,7 +71,7 @@ struct parcel *answer_seal(struct common *common, const struct answer_about *abo
     struct buffer head = {0};
     response_head_encode(reply, refusal, &head);
     struct parcel *parcel =
-        parcel_make(common->options.signer, &h, buffer_bytes(&head),
+        parcel_make(common->options.signer, common->contexts, &h, buffer_bytes(&head),
                     refusal == REFUSAL_NONE ? buffer_bytes(&reply->body) : bytes_make(NULL, 0),
                     about->service != NULL && about->service->pad, &receiver, 1, e);
     buffer_free(&head);

@@ -72,7 +72,7 @@ struct parcel *ask_seal(struct common *common, const struct ask *ask, const stru
     memcpy(receiver.public_key, sealing->public_key, 32);
     struct buffer head = {0};
     request_head_encode(ask, &head);
-    struct parcel *parcel = parcel_make(common->options.signer, h, buffer_bytes(&head),
+    struct parcel *parcel = parcel_make(common->options.signer, common->contexts, h, buffer_bytes(&head),
                                         buffer_bytes(&ask->body), service->pad, &receiver, 1, e);
     buffer_free(&head);
     return parcel;
@@ -95,6 +95,6 @@ struct parcel *ask_seal_refusal(struct common *common, const struct ask *ask, en
     if (common_day_key(common, h.created, key) == PSEUDONYMS_READY)
         put_pseudonyms(ask, key, &h);
     explicit_bzero(key, sizeof(key));
-    return parcel_make(common->options.signer, &h, bytes_make(NULL, 0), bytes_make(NULL, 0), false, NULL, 0,
-                       e);
+    return parcel_make(common->options.signer, common->contexts, &h, bytes_make(NULL, 0), bytes_make(NULL, 0),
+                       false, NULL, 0, e);
 }

@@ -208,8 +208,8 @@ static void answer(struct asking *a, struct exchange **at, const struct delivery
     struct bytes head, content;
     const char *why = NULL;
     unsigned status = 0;
-    if (!delivery_unseal(d, common->options.sealing_keys, common->options.sealing_key_count, &plaintext,
-                         &head, &content, &why)) {
+    if (!delivery_unseal(d, common->contexts, common->options.sealing_keys, common->options.sealing_key_count,
+                         &plaintext, &head, &content, &why)) {
         log_warn("response_not_opened", "provider=%s why=%s", d->header.provider, why);
         end_refused(a, at, REFUSAL_BAD_SEAL);
     } else if (!response_head_decode(head, &status, &headers) ||

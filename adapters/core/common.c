@@ -68,22 +68,17 @@ void common_header(struct common *common, enum message_kind kind, uint64_t lifet
     }
 }
 
-/* The note inside a proof, once more as bytes: what a claim keeps as evidence. */
-static struct bytes note_of(struct bytes proof)
-{
-    struct tlog_proof parsed;
-    return tlog_proof_parse(proof, &parsed) ? parsed.checkpoint : bytes_make(NULL, 0);
-}
-
 bool common_receipt(struct common *common, struct bytes entry_bytes, struct bytes proof, unsigned type,
                     const uint8_t *leaf, struct entry *entry, struct entry_hold *hold)
 {
     size_t count;
     struct checkpoint checkpoint;
+    struct bytes note;
     const struct note_verifier *keys = knowledge_ledger_keys(common->knowledge, &count);
-    if (receipt_check(entry_bytes, proof, type, leaf, keys, count, entry, hold, &checkpoint) != REFUSAL_NONE)
+    if (receipt_check_with(common->checkpoints, entry_bytes, proof, type, leaf, keys, count, entry, hold,
+                           &checkpoint, &note) != REFUSAL_NONE)
         return false;
-    if (!trail_claim(common->trail, checkpoint.size, checkpoint.root, note_of(proof), bytes_make(NULL, 0),
+    if (!trail_claim(common->trail, checkpoint.size, checkpoint.root, note, bytes_make(NULL, 0),
                      common_monotonic(common))) {
         entry_release(hold);
         return false;

@@ -15,6 +15,7 @@
 #include "core/peers.h"
 #include "core/session.h"
 #include "core/trail.h"
+#include "crypto/seal_contexts.h"
 
 #include <stdatomic.h>
 
@@ -28,6 +29,8 @@ struct common {
     struct knowledge *knowledge;
     struct peers *peers;
     struct session *session;
+    struct seal_contexts *contexts;
+    struct checkpoint_cache *checkpoints;
     bool inconsistent_said;
     bool suspended; /* the bus has said so, and has not let us in since */
 

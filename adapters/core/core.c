@@ -257,6 +257,7 @@ static void tick(void *arg)
     struct error e;
     uint64_t monotonic = common_monotonic(&core->common);
     loop_timer_set(core->timer, monotonic + TICK);
+    seal_contexts_tick(core->common.contexts, monotonic);
     common_prove(&core->common);
     catchup_continue(core->catchup);
     waiting_tick(core->waiting);
@@ -388,6 +389,9 @@ struct core *core_new(struct loop *loop, void *zmq_context, const struct core_op
         return NULL;
     }
     core->common.peers = peers_new();
+    core->common.contexts = seal_contexts_new();
+    core->common.checkpoints = checkpoint_cache_new();
+    seal_contexts_tick(core->common.contexts, loop_now_monotonic(loop));
     core->age = age_open(core->common.options.state, core->common.options.registry_alarm, clock_wall());
     core->catchup = catchup_new(&core->common, &catchup_events, core);
     core->waiting = waiting_new(&core->common, core->catchup);
@@ -445,6 +449,8 @@ void core_free(struct core *core)
     age_free(core->age);
     subsystems_free(&core->subsystems);
     peers_free(core->common.peers);
+    seal_contexts_free(core->common.contexts);
+    checkpoint_cache_free(core->common.checkpoints);
     knowledge_close(core->common.knowledge);
     daykey_close(core->common.daykey);
     marks_close(core->common.marks);
@@ -468,6 +474,7 @@ void core_change(struct core *core, const struct core_options *options)
     o->chain = next.chain;
     o->sealing_keys = next.sealing_keys;
     o->sealing_key_count = next.sealing_key_count;
+    seal_contexts_forget(core->common.contexts); /* what an old key opened goes with it */
     o->request_timeout = next.request_timeout;
     o->clock_skew = next.clock_skew;
     daykey_sign_with(core->common.daykey, next.signer);

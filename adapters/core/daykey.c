@@ -211,7 +211,7 @@ static int seal_key(struct daykey *dk, struct held *held, uint64_t created, cons
         memcpy(header.seen_root, from->seen_root, HASH_SIZE);
     struct seal_receiver receiver = {.receiver = "oversight"};
     memcpy(receiver.public_key, oversight, 32);
-    struct parcel *parcel = parcel_make(dk->options.signer, &header, bytes_make(NULL, 0),
+    struct parcel *parcel = parcel_make(dk->options.signer, NULL, &header, bytes_make(NULL, 0),
                                         bytes_make(held->key, 32), false, &receiver, 1, e);
     if (parcel == NULL)
         return -1;

@@ -111,14 +111,16 @@ bool delivery_seal_good(const struct delivery *d)
     return ours && sealed_chunks_match(&d->header, d->chunks, d->chunk_count);
 }
 
-bool delivery_unseal(const struct delivery *d, const struct sealing_key *keys, size_t key_count,
-                     struct buffer *plaintext, struct bytes *head, struct bytes *content, const char **why)
+bool delivery_unseal(const struct delivery *d, struct seal_contexts *contexts, const struct sealing_key *keys,
+                     size_t key_count, struct buffer *plaintext, struct bytes *head, struct bytes *content,
+                     const char **why)
 {
     uint8_t context_hash[HASH_SIZE];
     sha256(d->entry.context, context_hash);
     struct bytes *views = chunk_views(d);
-    bool good = seal_open(buffer_bytes(&d->slot), views, d->chunk_count, context_hash, d->header.commitment,
-                          keys, key_count, plaintext, why);
+    bool good =
+        seal_open_with(contexts, header_signer(&d->header), buffer_bytes(&d->slot), views, d->chunk_count,
+                       context_hash, d->header.commitment, keys, key_count, plaintext, why);
     free(views);
     if (good && !seal_unframe(buffer_bytes(plaintext), head, content)) {
         *why = "the plaintext is not framed as it must be";

@@ -14,6 +14,8 @@
  */
 #define DELIVERY_MOST ((uint64_t)32 << 20)
 
+struct seal_contexts;
+
 struct delivery {
     struct buffer entry_bytes, proof;
     struct buffer slot;
@@ -45,9 +47,11 @@ bool delivery_add(struct delivery *delivery, uint32_t index, struct bytes chunk)
 bool delivery_whole(const struct delivery *delivery);
 /* Do slots and chunks carry the hashes that the header signs, and is our slot among them? */
 bool delivery_seal_good(const struct delivery *delivery);
-/* Opens it with one of our sealing keys: head and content are views into plaintext. False with `why` for the
- * log. */
-bool delivery_unseal(const struct delivery *delivery, const struct sealing_key *keys, size_t key_count,
-                     struct buffer *plaintext, struct bytes *head, struct bytes *content, const char **why);
+/* Opens a message whose signature is good with one of our sealing keys: head and content are views into
+ * plaintext. What its sender's next slot can use is kept in contexts (NULL: nothing). False with `why` for
+ * the log. */
+bool delivery_unseal(const struct delivery *delivery, struct seal_contexts *contexts,
+                     const struct sealing_key *keys, size_t key_count, struct buffer *plaintext,
+                     struct bytes *head, struct bytes *content, const char **why);
 
 #endif

@@ -19,15 +19,17 @@ static void take_header(struct parcel *parcel, const struct header *header)
 }
 
 /* Moves the sealed chunks and slots into the parcel. */
-static int seal_into(struct parcel *parcel, struct header *header, struct bytes head, struct bytes content,
-                     bool pad, const struct seal_receiver *receivers, size_t receiver_count, struct error *e)
+static int seal_into(struct parcel *parcel, struct seal_contexts *contexts, struct header *header,
+                     struct bytes head, struct bytes content, bool pad, const struct seal_receiver *receivers,
+                     size_t receiver_count, struct error *e)
 {
     uint8_t context_hash[HASH_SIZE];
     sha256(buffer_bytes(&parcel->context), context_hash);
     struct buffer plaintext = {0};
     seal_frame(head, content, pad, &plaintext);
     struct sealed sealed = {0};
-    int result = seal(buffer_bytes(&plaintext), context_hash, receivers, receiver_count, &sealed, e);
+    int result =
+        seal_with(contexts, buffer_bytes(&plaintext), context_hash, receivers, receiver_count, &sealed, e);
     buffer_free(&plaintext);
     if (result != 0)
         return -1;
@@ -43,16 +45,16 @@ static int seal_into(struct parcel *parcel, struct header *header, struct bytes 
     return 0;
 }
 
-struct parcel *parcel_make(struct signer *signer, struct header *header, struct bytes head,
-                           struct bytes content, bool pad, const struct seal_receiver *receivers,
-                           size_t receiver_count, struct error *e)
+struct parcel *parcel_make(struct signer *signer, struct seal_contexts *contexts, struct header *header,
+                           struct bytes head, struct bytes content, bool pad,
+                           const struct seal_receiver *receivers, size_t receiver_count, struct error *e)
 {
     struct parcel *parcel = memory_zeroed(1, sizeof(*parcel));
     parcel->references = 1;
     header->has_body = false;
     header_encode_context(header, &parcel->context);
     if (receiver_count > 0 &&
-        seal_into(parcel, header, head, content, pad, receivers, receiver_count, e) != 0)
+        seal_into(parcel, contexts, header, head, content, pad, receivers, receiver_count, e) != 0)
         goto failed;
     header_encode_body(header, &parcel->body);
 

@@ -24,12 +24,13 @@ struct parcel {
 };
 
 /*
- * Encodes the context, seals head and content to the receivers under it, completes the header's body fields
- * and signs. receivers of count 0: a kind without body (head and content are ignored). NULL with e set.
+ * Encodes the context, seals head and content to the receivers under it (by label, under the contexts that
+ * are kept; NULL: afresh), completes the header's body fields and signs. receivers of count 0: a kind without
+ * body (head and content are ignored). NULL with e set.
  */
-struct parcel *parcel_make(struct signer *signer, struct header *header, struct bytes head,
-                           struct bytes content, bool pad, const struct seal_receiver *receivers,
-                           size_t receiver_count, struct error *e);
+struct parcel *parcel_make(struct signer *signer, struct seal_contexts *contexts, struct header *header,
+                           struct bytes head, struct bytes content, bool pad,
+                           const struct seal_receiver *receivers, size_t receiver_count, struct error *e);
 struct parcel *parcel_ref(struct parcel *parcel);
 void parcel_free(struct parcel *parcel); /* drops one reference; NULL is harmless */
 size_t parcel_size(const struct parcel *parcel);

@@ -108,8 +108,8 @@ static enum refusal open_and_check(struct common *common, const struct delivery 
     struct bytes head, content;
     const char *why = NULL;
     enum refusal refusal = REFUSAL_BAD_SEAL;
-    if (delivery_unseal(d, common->options.sealing_keys, common->options.sealing_key_count, &plaintext, &head,
-                        &content, &why)) {
+    if (delivery_unseal(d, common->contexts, common->options.sealing_keys, common->options.sealing_key_count,
+                        &plaintext, &head, &content, &why)) {
         out->call = memory_zeroed(1, sizeof(*out->call));
         refusal = check_opened(d, head, content, out);
     } else {

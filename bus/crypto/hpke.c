@@ -56,20 +56,30 @@ static void labeled_expand(struct bytes suite, const uint8_t prk[HASH_SIZE], con
     OPENSSL_cleanse(block, sizeof(block));
 }
 
-static int x25519(const uint8_t private_key[32], const uint8_t public_key[32], uint8_t out[32],
-                  struct error *e)
+/* Our half of an agreement with its public key, which OpenSSL works out once for both. */
+static EVP_PKEY *own_half(const uint8_t private_key[32], uint8_t public_key[32], struct error *e)
 {
-    static const uint8_t zero[32] = {0};
-    EVP_PKEY *own = NULL;
-    EVP_PKEY *peer = NULL;
-    EVP_PKEY_CTX *ctx = NULL;
+    EVP_PKEY *own;
     size_t len = 32;
-    int result = -1;
 
     ERR_clear_error();
     own = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key, 32);
-    peer = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, 32);
-    ctx = own == NULL ? NULL : EVP_PKEY_CTX_new(own, NULL);
+    if (own == NULL || EVP_PKEY_get_raw_public_key(own, public_key, &len) != 1 || len != 32) {
+        crypto_error(e, "cannot derive a public key");
+        EVP_PKEY_free(own);
+        return NULL;
+    }
+    return own;
+}
+
+static int agree(EVP_PKEY *own, const uint8_t public_key[32], uint8_t out[32], struct error *e)
+{
+    static const uint8_t zero[32] = {0};
+    EVP_PKEY *peer = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, 32);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+    size_t len = 32;
+    int result = -1;
+
     if (peer == NULL || ctx == NULL || EVP_PKEY_derive_init(ctx) != 1 ||
         EVP_PKEY_derive_set_peer(ctx, peer) != 1 || EVP_PKEY_derive(ctx, out, &len) != 1 || len != 32) {
         crypto_error(e, "cannot agree on a key with this public key");
@@ -88,7 +98,6 @@ out:
         OPENSSL_cleanse(out, 32);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(peer);
-    EVP_PKEY_free(own);
     return result;
 }
 
@@ -128,17 +137,20 @@ int hpke_setup_sender(const uint8_t receiver_public[HPKE_KEY], struct bytes info
 {
     uint8_t private_key[32];
     uint8_t dh[32];
+    EVP_PKEY *own;
     int result = -1;
 
     if (ephemeral == NULL)
         random_bytes(private_key, sizeof(private_key));
     else
         memcpy(private_key, ephemeral, sizeof(private_key));
-    if (x25519_public(private_key, enc, e) == 0 && x25519(private_key, receiver_public, dh, e) == 0) {
+    own = own_half(private_key, enc, e);
+    OPENSSL_cleanse(private_key, sizeof(private_key));
+    if (own != NULL && agree(own, receiver_public, dh, e) == 0) {
         key_schedule(dh, enc, receiver_public, info, context);
         result = 0;
     }
-    OPENSSL_cleanse(private_key, sizeof(private_key));
+    EVP_PKEY_free(own);
     return result;
 }
 
@@ -147,11 +159,15 @@ int hpke_setup_receiver(const uint8_t enc[HPKE_ENC], const uint8_t receiver_priv
 {
     uint8_t receiver_public[HPKE_KEY];
     uint8_t dh[32];
+    EVP_PKEY *own = own_half(receiver_private, receiver_public, e);
+    int result = -1;
 
-    if (x25519_public(receiver_private, receiver_public, e) != 0 || x25519(receiver_private, enc, dh, e) != 0)
-        return -1;
-    key_schedule(dh, enc, receiver_public, info, context);
-    return 0;
+    if (own != NULL && agree(own, enc, dh, e) == 0) {
+        key_schedule(dh, enc, receiver_public, info, context);
+        result = 0;
+    }
+    EVP_PKEY_free(own);
+    return result;
 }
 
 static void nonce_of(const struct hpke_context *context, uint8_t nonce[AEAD_NONCE])

@@ -3,6 +3,7 @@
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "crypto/hpke.h"
+#include "crypto/seal_contexts.h"
 
 #include "envelope.pb-c.h"
 #include <openssl/crypto.h>
@@ -10,7 +11,6 @@
 
 #define SLOT_INFO     "wasl/slot/v1"
 #define SLOT_SECRET   ((size_t)64) /* content key || commitment key */
-#define SLOT_LABEL    ((size_t)32)
 #define CHUNKS_MOST   ((size_t)UINT32_MAX)
 #define RECEIVER_MOST ((size_t)255)
 
@@ -57,26 +57,60 @@ void seal_root(const struct bytes *chunks, size_t count, uint8_t out[HASH_SIZE])
     free(leaves);
 }
 
-/* One receiver's slot, with an HPKE context of its own: nothing is kept, so no nonce can come twice. */
-static int slot_make(const struct seal_receiver *receiver, const uint8_t secret[SLOT_SECRET],
-                     const uint8_t context_hash[HASH_SIZE], struct buffer *out, struct error *e)
+/* A label is fresh for each slot, so its exported key seals once and its nonce may be zero. */
+static const uint8_t label_nonce[AEAD_NONCE] = {0};
+
+/* What one receiver's slot carries besides its names. */
+struct slot_sealed {
+    uint8_t enc[HPKE_ENC];
+    uint8_t label[SEAL_LABEL];
+    uint8_t sealed[SLOT_SECRET + HPKE_TAG];
+};
+
+/* With an HPKE context of its own: nothing is kept, so no nonce can come twice. */
+static int slot_seal_afresh(const struct seal_receiver *receiver, struct bytes aad, struct bytes secret,
+                            struct slot_sealed *out, struct error *e)
+{
+    struct hpke_context hpke;
+    int result;
+
+    if (hpke_setup_sender(receiver->public_key, bytes_of_string(SLOT_INFO), NULL, out->enc, &hpke, e) != 0)
+        return -1;
+    result = hpke_seal(&hpke, aad, secret, out->sealed, e);
+    hpke_clear(&hpke);
+    return result;
+}
+
+static int slot_seal_by_label(struct seal_contexts *contexts, const struct seal_receiver *receiver,
+                              struct bytes aad, struct bytes secret, struct slot_sealed *out, struct error *e)
+{
+    uint8_t slot_key[AEAD_KEY];
+    bool good;
+
+    if (seal_contexts_send(contexts, receiver, out->enc, out->label, slot_key, e) != 0)
+        return -1;
+    good = aead_seal(slot_key, label_nonce, aad, secret, out->sealed);
+    OPENSSL_cleanse(slot_key, sizeof(slot_key));
+    return good ? 0 : crypto_error(e, "cannot encrypt");
+}
+
+static int slot_make(struct seal_contexts *contexts, const struct seal_receiver *receiver,
+                     const uint8_t secret[SLOT_SECRET], const uint8_t context_hash[HASH_SIZE],
+                     struct buffer *out, struct error *e)
 {
     Wasl__V1__Slot slot = WASL__V1__SLOT__INIT;
-    struct hpke_context hpke;
+    struct slot_sealed parts;
+    struct bytes aad = bytes_make(context_hash, HASH_SIZE);
     uint8_t key_id[HASH_SIZE];
-    uint8_t enc[HPKE_ENC];
-    uint8_t sealed[SLOT_SECRET + HPKE_TAG];
     size_t receiver_len = strlen(receiver->receiver);
     size_t len;
     int result;
 
     if (receiver_len == 0 || receiver_len > RECEIVER_MOST)
         return error_set(e, ERROR_USAGE, "a receiver's name has 1 to %zu bytes", RECEIVER_MOST);
-    if (hpke_setup_sender(receiver->public_key, bytes_of_string(SLOT_INFO), NULL, enc, &hpke, e) != 0)
-        return error_prefix(e, "while sealing for %s: ", receiver->receiver);
-    result =
-        hpke_seal(&hpke, bytes_make(context_hash, HASH_SIZE), bytes_make(secret, SLOT_SECRET), sealed, e);
-    hpke_clear(&hpke);
+    result = contexts == NULL
+                 ? slot_seal_afresh(receiver, aad, bytes_make(secret, SLOT_SECRET), &parts, e)
+                 : slot_seal_by_label(contexts, receiver, aad, bytes_make(secret, SLOT_SECRET), &parts, e);
     if (result != 0)
         return error_prefix(e, "while sealing for %s: ", receiver->receiver);
 
@@ -84,8 +118,10 @@ static int slot_make(const struct seal_receiver *receiver, const uint8_t secret[
     /* protobuf-c's fields are not const; packing only reads. */
     slot.receiver = (ProtobufCBinaryData){receiver_len, (uint8_t *)(uintptr_t)receiver->receiver};
     slot.key_id = (ProtobufCBinaryData){sizeof(key_id), key_id};
-    slot.enc = (ProtobufCBinaryData){sizeof(enc), enc};
-    slot.sealed = (ProtobufCBinaryData){sizeof(sealed), sealed};
+    slot.enc = (ProtobufCBinaryData){sizeof(parts.enc), parts.enc};
+    if (contexts != NULL)
+        slot.label = (ProtobufCBinaryData){sizeof(parts.label), parts.label};
+    slot.sealed = (ProtobufCBinaryData){sizeof(parts.sealed), parts.sealed};
     len = wasl__v1__slot__get_packed_size(&slot);
     BUG_ON(wasl__v1__slot__pack(&slot, buffer_extend(out, len)) != len);
     return 0;
@@ -93,6 +129,13 @@ static int slot_make(const struct seal_receiver *receiver, const uint8_t secret[
 
 int seal(struct bytes plaintext, const uint8_t context_hash[HASH_SIZE], const struct seal_receiver *receivers,
          size_t receiver_count, struct sealed *out, struct error *e)
+{
+    return seal_with(NULL, plaintext, context_hash, receivers, receiver_count, out, e);
+}
+
+int seal_with(struct seal_contexts *contexts, struct bytes plaintext, const uint8_t context_hash[HASH_SIZE],
+              const struct seal_receiver *receivers, size_t receiver_count, struct sealed *out,
+              struct error *e)
 {
     uint8_t secret[SLOT_SECRET];
     uint8_t hashes[SEAL_SLOTS_MOST][HASH_SIZE];
@@ -129,7 +172,7 @@ int seal(struct bytes plaintext, const uint8_t context_hash[HASH_SIZE], const st
     out->slots = memory_zeroed(receiver_count, sizeof(*out->slots));
     for (size_t i = 0; i < receiver_count; i++) {
         out->slot_count = i + 1;
-        if (slot_make(&receivers[i], secret, context_hash, &out->slots[i], e) != 0)
+        if (slot_make(contexts, &receivers[i], secret, context_hash, &out->slots[i], e) != 0)
             goto fail;
         slot_hash(buffer_bytes(&out->slots[i]), hashes[i]);
     }
@@ -192,7 +235,7 @@ static bool slot_parse(struct bytes slot, struct slot_view *out)
         before = number;
     }
     return out->field[1].len >= 1 && out->field[1].len <= RECEIVER_MOST && out->field[2].len == HASH_SIZE &&
-           out->field[3].len == HPKE_ENC && (out->field[4].len == 0 || out->field[4].len == SLOT_LABEL) &&
+           out->field[3].len == HPKE_ENC && (out->field[4].len == 0 || out->field[4].len == SEAL_LABEL) &&
            out->field[5].len == SLOT_SECRET + HPKE_TAG;
 }
 
@@ -205,28 +248,46 @@ static const struct sealing_key *key_of_slot(const struct slot_view *slot, const
     return NULL;
 }
 
-static bool slot_open(const struct slot_view *slot, const struct sealing_key *key,
-                      const uint8_t context_hash[HASH_SIZE], uint8_t secret[SLOT_SECRET])
+/* The key of a slot with a label: of a context that is kept, or of this slot's own enc. */
+static bool label_key(struct seal_contexts *contexts, struct bytes sender, const struct slot_view *slot,
+                      const struct sealing_key *key, uint8_t slot_key[AEAD_KEY])
 {
-    /* A label is fresh for each slot, so its exported key seals once and its nonce may be zero. */
-    static const uint8_t zero_nonce[AEAD_NONCE] = {0};
+    struct hpke_context hpke;
+
+    if (contexts != NULL)
+        return seal_contexts_receive(contexts, sender, key, slot->field[3].data, slot->field[4].data,
+                                     slot_key);
+    if (hpke_setup_receiver(slot->field[3].data, key->private_key, bytes_of_string(SLOT_INFO), &hpke, NULL) !=
+        0)
+        return false;
+    hpke_export(&hpke, slot->field[4], slot_key, AEAD_KEY);
+    hpke_clear(&hpke);
+    return true;
+}
+
+static bool slot_open(struct seal_contexts *contexts, struct bytes sender, const struct slot_view *slot,
+                      const struct sealing_key *key, const uint8_t context_hash[HASH_SIZE],
+                      uint8_t secret[SLOT_SECRET])
+{
     struct bytes aad = bytes_make(context_hash, HASH_SIZE);
     struct hpke_context hpke;
     bool good;
 
-    if (hpke_setup_receiver(slot->field[3].data, key->private_key, bytes_of_string(SLOT_INFO), &hpke, NULL) !=
-        0)
-        return false;
     if (slot->field[4].len == 0) {
+        /* An enc whose own Seal was used has no second message: there is nothing to keep. */
+        if (hpke_setup_receiver(slot->field[3].data, key->private_key, bytes_of_string(SLOT_INFO), &hpke,
+                                NULL) != 0)
+            return false;
         good = hpke_open(&hpke, aad, slot->field[5], secret);
+        hpke_clear(&hpke);
     } else {
         uint8_t slot_key[AEAD_KEY];
 
-        hpke_export(&hpke, slot->field[4], slot_key, sizeof(slot_key));
-        good = aead_open(slot_key, zero_nonce, aad, slot->field[5], secret);
+        if (!label_key(contexts, sender, slot, key, slot_key))
+            return false;
+        good = aead_open(slot_key, label_nonce, aad, slot->field[5], secret);
         OPENSSL_cleanse(slot_key, sizeof(slot_key));
     }
-    hpke_clear(&hpke);
     return good;
 }
 
@@ -266,6 +327,15 @@ bool seal_open(struct bytes slot, const struct bytes *chunks, size_t chunk_count
                const uint8_t context_hash[HASH_SIZE], const uint8_t commitment[HASH_SIZE],
                const struct sealing_key *keys, size_t key_count, struct buffer *plaintext, const char **why)
 {
+    return seal_open_with(NULL, bytes_make(NULL, 0), slot, chunks, chunk_count, context_hash, commitment,
+                          keys, key_count, plaintext, why);
+}
+
+bool seal_open_with(struct seal_contexts *contexts, struct bytes sender, struct bytes slot,
+                    const struct bytes *chunks, size_t chunk_count, const uint8_t context_hash[HASH_SIZE],
+                    const uint8_t commitment[HASH_SIZE], const struct sealing_key *keys, size_t key_count,
+                    struct buffer *plaintext, const char **why)
+{
     struct slot_view view;
     const struct sealing_key *key;
     uint8_t secret[SLOT_SECRET];
@@ -288,7 +358,7 @@ bool seal_open(struct bytes slot, const struct bytes *chunks, size_t chunk_count
         *why = "the chunks do not have the lengths of a sealed body";
         return false;
     }
-    if (!slot_open(&view, key, context_hash, secret)) {
+    if (!slot_open(contexts, sender, &view, key, context_hash, secret)) {
         *why = "the slot does not open for this message";
         return false;
     }

@@ -85,10 +85,16 @@ out:
 bool tlog_proof_check(const struct tlog_proof *proof, struct bytes entry, const struct note_verifier *keys,
                       size_t key_count, struct checkpoint *checkpoint)
 {
+    return tlog_proof_check_with(NULL, proof, entry, keys, key_count, checkpoint);
+}
+
+bool tlog_proof_check_with(struct checkpoint_cache *cache, const struct tlog_proof *proof, struct bytes entry,
+                           const struct note_verifier *keys, size_t key_count, struct checkpoint *checkpoint)
+{
     struct checkpoint signed_head;
     uint8_t leaf[HASH_SIZE], root[HASH_SIZE];
 
-    if (!checkpoint_open(proof->checkpoint, keys, key_count, &signed_head))
+    if (!checkpoint_cache_open(cache, proof->checkpoint, keys, key_count, &signed_head))
         return false;
     merkle_leaf(entry, leaf);
     if (!merkle_root_from_path(leaf, proof->index, signed_head.size, proof->path, proof->path_len, root) ||

@@ -1,7 +1,7 @@
 #ifndef WASL_TLOG_PROOF_H
 #define WASL_TLOG_PROOF_H
 /* C2SP tlog-proof v1: what makes a receipt. Pure. */
-#include "tlog/checkpoint.h"
+#include "tlog/checkpoint_cache.h"
 #include "tlog/tree.h"
 
 struct tlog_proof {
@@ -18,5 +18,8 @@ bool tlog_proof_parse(struct bytes text, struct tlog_proof *out);
  * *checkpoint is set. */
 bool tlog_proof_check(const struct tlog_proof *proof, struct bytes entry, const struct note_verifier *keys,
                       size_t key_count, struct checkpoint *checkpoint);
+/* The same, asking a memory of checkpoints whose signature was good (NULL: none). */
+bool tlog_proof_check_with(struct checkpoint_cache *cache, const struct tlog_proof *proof, struct bytes entry,
+                           const struct note_verifier *keys, size_t key_count, struct checkpoint *checkpoint);
 
 #endif

@@ -141,10 +141,20 @@ enum refusal receipt_check(struct bytes entry_bytes, struct bytes proof, unsigne
                            const struct note_verifier *keys, size_t key_count, struct entry *entry,
                            struct entry_hold *hold, struct checkpoint *checkpoint)
 {
+    struct bytes note;
+    return receipt_check_with(NULL, entry_bytes, proof, type, leaf, keys, key_count, entry, hold, checkpoint,
+                              &note);
+}
+
+enum refusal receipt_check_with(struct checkpoint_cache *cache, struct bytes entry_bytes, struct bytes proof,
+                                unsigned type, const uint8_t *leaf, const struct note_verifier *keys,
+                                size_t key_count, struct entry *entry, struct entry_hold *hold,
+                                struct checkpoint *checkpoint, struct bytes *note)
+{
     *hold = (struct entry_hold){0};
     struct tlog_proof parsed;
     if (!tlog_proof_parse(proof, &parsed) ||
-        !tlog_proof_check(&parsed, entry_bytes, keys, key_count, checkpoint) ||
+        !tlog_proof_check_with(cache, &parsed, entry_bytes, keys, key_count, checkpoint) ||
         !entry_decode(entry_bytes, entry, hold))
         return REFUSAL_NO_RECEIPT;
     if ((type != 0 && entry->type != type) || (leaf != NULL && !holds_message(entry, leaf))) {
@@ -152,5 +162,6 @@ enum refusal receipt_check(struct bytes entry_bytes, struct bytes proof, unsigne
         memset(entry, 0, sizeof(*entry));
         return REFUSAL_NO_RECEIPT;
     }
+    *note = parsed.checkpoint;
     return REFUSAL_NONE;
 }

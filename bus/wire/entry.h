@@ -64,5 +64,11 @@ void entry_release(struct entry_hold *hold);
 enum refusal receipt_check(struct bytes entry_bytes, struct bytes proof, unsigned type, const uint8_t *leaf,
                            const struct note_verifier *keys, size_t key_count, struct entry *entry,
                            struct entry_hold *hold, struct checkpoint *checkpoint);
+/* The same, asking a memory of checkpoints whose signature was good (NULL: none). note: the checkpoint's
+ * note, a view into proof. */
+enum refusal receipt_check_with(struct checkpoint_cache *cache, struct bytes entry_bytes, struct bytes proof,
+                                unsigned type, const uint8_t *leaf, const struct note_verifier *keys,
+                                size_t key_count, struct entry *entry, struct entry_hold *hold,
+                                struct checkpoint *checkpoint, struct bytes *note);
 
 #endif

@@ -135,7 +135,7 @@ static void deliver(struct fuzz_input *in, bool edit_outside)
             (void)delivery_add(d, 1, fuzz_piece(in));
         bool good = delivery_seal_good(d);
         if (delivery_whole(d) &&
-            delivery_unseal(d, &country()->sealing[MI], 1, &out, &inner, &content, &why)) {
+            delivery_unseal(d, NULL, &country()->sealing[MI], 1, &out, &inner, &content, &why)) {
             FUZZ_CHECK(good || edit_outside);
             request_head(inner);
             response_head(inner);

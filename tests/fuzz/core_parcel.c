@@ -18,7 +18,7 @@ void fuzz_seeds(void)
     struct buffer out = {0};
     struct error e = {0};
     memcpy(to.public_key, country()->sealing[MI].public_key, 32);
-    struct parcel *p = parcel_make(country()->signer[MEN], &h, bytes_of_string("head"),
+    struct parcel *p = parcel_make(country()->signer[MEN], NULL, &h, bytes_of_string("head"),
                                    bytes_of_string("body"), true, &to, 1, &e);
     FUZZ_CHECK(p != NULL);
     parcel_encode(p, &out);

@@ -75,7 +75,7 @@ static struct hand_message *respond(struct world *w, const struct response *r)
     strict_pack(&head.base, &packed);
     struct seal_receiver receiver = {.receiver = "TN/GOV/MEN"};
     memcpy(receiver.public_key, (r->to != NULL ? r->to : &country()->sealing[MEN])->public_key, 32);
-    struct parcel *parcel = parcel_make(country()->signer[r->signer], &h, buffer_bytes(&packed),
+    struct parcel *parcel = parcel_make(country()->signer[r->signer], NULL, &h, buffer_bytes(&packed),
                                         bytes_of_string("{\"a\":1}"), false, &receiver, 1, &e);
     if (parcel == NULL)
         fail_msg("%s", e.text);

@@ -220,8 +220,8 @@ static void a_stored_message_is_read_back_whole_or_not_at_all(void **state)
     uuid_random(h.exchange_id);
     memcpy(receiver.public_key, country()->oversight.public_key, 32);
     memset(buffer_extend(&big, 600000), 7, 600000);
-    struct parcel *parcel = parcel_make(country()->signer[MEN], &h, bytes_make(NULL, 0), buffer_bytes(&big),
-                                        false, &receiver, 1, &e);
+    struct parcel *parcel = parcel_make(country()->signer[MEN], NULL, &h, bytes_make(NULL, 0),
+                                        buffer_bytes(&big), false, &receiver, 1, &e);
     assert_non_null(parcel);
     assert_int_equal(parcel->chunk_count, 3);
     parcel_encode(parcel, &bytes);

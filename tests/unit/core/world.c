@@ -92,9 +92,8 @@ void world_close(struct world *w)
     zmq_ctx_term(w->context);
 }
 
-void world_start(struct world *w, int member)
+static struct core_options options_of(struct world *w, int member)
 {
-    struct error e;
     struct country *c = country();
     static const char service[] = "TN/GOV/MI/civil/person";
     struct core_service services[1] = {{service, &w->system.connector}};
@@ -117,9 +116,22 @@ void world_start(struct world *w, int member)
         .request_timeout = w->request_timeout,
     };
     memcpy(options.bus_public_key, c->bus_link.public_key, 32);
+    return options;
+}
+
+void world_start(struct world *w, int member)
+{
+    struct error e;
+    struct core_options options = options_of(w, member);
     w->core[member] = core_new(w->loop, w->context, &options, &e);
     if (w->core[member] == NULL)
         fail_msg("%s", e.text);
+}
+
+void world_change(struct world *w, int member)
+{
+    struct core_options options = options_of(w, member);
+    core_change(w->core[member], &options);
 }
 
 static void look(void *arg)
@@ -277,7 +289,7 @@ struct hand_message *world_request(struct world *w, const struct world_request *
     struct seal_receiver receiver = {.receiver = "TN/GOV/MI"};
     memcpy(receiver.public_key, to->public_key, 32);
     struct parcel *parcel =
-        parcel_make(country()->signer[r->signer], &h, buffer_bytes(&head),
+        parcel_make(country()->signer[r->signer], NULL, &h, buffer_bytes(&head),
                     bytes_of_string(r->body != NULL ? r->body : ""), false, &receiver, 1, &e);
     if (parcel == NULL)
         fail_msg("%s", e.text);

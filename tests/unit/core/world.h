@@ -40,6 +40,7 @@ void world_open(struct world *w);
 void world_close(struct world *w);
 void world_start(struct world *w, int member); /* a core, on its state folder */
 void world_stop(struct world *w, int member);
+void world_change(struct world *w, int member); /* its configuration is read again: the keys are of now */
 /* Runs the loop until it is so; the test fails after 20 s. */
 void world_run(struct world *w, bool (*until)(struct world *w));
 /* Turns the loop a while, for what must not happen: until `turns` PINGs of the test's own have gone round
