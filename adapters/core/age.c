@@ -84,7 +84,7 @@ void age_of_crls(const struct knowledge *knowledge, uint64_t now)
     size_t count = trust == NULL ? 0 : trust_crl_hashes(trust, NULL, 0);
     for (size_t i = 0; i < count; i++) {
         trust_crl_info(trust, i, &info);
-        if (info.next_update < old.next_update)
+        if (info.current && info.next_update < old.next_update)
             old = info;
     }
     bool stale = count > 0 && now > old.next_update;

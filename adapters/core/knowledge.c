@@ -49,16 +49,30 @@ static int add_anchors(struct trust *trust, const struct registry *registry, str
     return 0;
 }
 
-static void add_crl(struct trust *trust, struct bytes der)
+/* False when there is no room. */
+static bool add_crl(struct trust *trust, struct bytes der)
 {
-    struct error e;
-    if (trust_add_crl(trust, der, &e) < 0)
+    struct error e = {0};
+    int added = trust_add_crl(trust, der, &e);
+    if (added < 0)
         log_warn("crl_not_taken", "why=%s", e.text);
+    return added >= 0 || e.kind != ERROR_CONFIG;
 }
 
-/* A fresh set of this registry's anchors, the CRLs in force, and perhaps one more. */
-static struct trust *build_trust(const struct knowledge *k, const struct registry *registry,
-                                 struct bytes more, struct error *e)
+static void take_crls(struct trust *trust, const struct trust *from, bool proven_only)
+{
+    size_t count = from == NULL ? 0 : trust_crl_hashes(from, NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        struct error e = {0};
+        struct trust_crl_info info;
+        trust_crl_info(from, i, &info);
+        if ((info.proven || !proven_only) && trust_take_crl(trust, from, i, &e) < 0)
+            log_warn("crl_not_taken", "why=%s", e.text);
+    }
+}
+
+static struct trust *build_trust_of(const struct knowledge *k, const struct registry *registry,
+                                    struct bytes more, bool proven_only, bool *room, struct error *e)
 {
     struct trust *trust = trust_new();
     trust_set_crl_grace(trust, k->crl_grace);
@@ -66,12 +80,23 @@ static struct trust *build_trust(const struct knowledge *k, const struct registr
         trust_free(trust);
         return NULL;
     }
-    size_t count = k->trust == NULL ? 0 : trust_crl_hashes(k->trust, NULL, 0);
-    for (size_t i = 0; i < count; i++)
-        add_crl(trust, trust_crl_der(k->trust, i));
-    if (more.len > 0)
-        add_crl(trust, more);
+    take_crls(trust, k->trust, proven_only);
+    *room = more.len == 0 || add_crl(trust, more);
     return trust;
+}
+
+/* A fresh set of this registry's anchors, the CRLs in force, and perhaps one more. When there is no room for
+ * that one, those that nobody has proven make some: the bus names such as still count, and they are asked for
+ * again. */
+static struct trust *build_trust(const struct knowledge *k, const struct registry *registry,
+                                 struct bytes more, struct error *e)
+{
+    bool room;
+    struct trust *trust = build_trust_of(k, registry, more, false, &room, e);
+    if (trust == NULL || room)
+        return trust;
+    trust_free(trust);
+    return build_trust_of(k, registry, more, true, &room, e);
 }
 
 static int store_crls(const struct knowledge *k, struct error *e)

@@ -39,7 +39,8 @@ int knowledge_take_registry(struct knowledge *knowledge, struct bytes file, stru
  * between. */
 bool knowledge_lacks_previous(const struct knowledge *knowledge, struct bytes file, uint8_t hash[HASH_SIZE]);
 bool knowledge_has_crl(const struct knowledge *knowledge, const uint8_t hash[HASH_SIZE]);
-/* A CRL from the bus: makes a new trust set. 0; -1 with e set. */
+/* A CRL from the bus: makes a new trust set. When it is full, lists that nobody has proven make room. 0; -1
+ * with e set: not taken, because it supersedes none or there is no room. */
 int knowledge_take_crl(struct knowledge *knowledge, struct bytes der, struct error *e);
 
 #endif

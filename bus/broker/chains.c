@@ -150,13 +150,13 @@ const struct chain_verdict *chain_verdict_find(const struct chain_verdict *verdi
     return count == 0 ? NULL : bsearch(&wanted, verdicts, count, sizeof(*verdicts), by_leaf);
 }
 
-bool chains_sign_crl(struct chains *chains, const struct trust *trust, size_t i)
+bool chains_prove_crl(struct chains *chains, const struct trust *trust, size_t i)
 {
     size_t count;
     struct presented **all = take_all(chains, &count);
     bool found = false;
     for (size_t n = 0; n < count; n++) {
-        found = found || trust_crl_signed(trust, i, all[n]->chain);
+        found = found || trust_prove_crl(trust, i, all[n]->chain);
         presented_free(all[n]);
     }
     free(all);

@@ -35,8 +35,9 @@ void chains_add(struct chains *chains, const char *member, struct chain *chain,
  * Takes its time: not for a loop's thread. */
 struct chain_verdict *chains_judge(struct chains *chains, const struct registry *registry,
                                    struct trust *trust, uint64_t now, size_t *count);
-/* Has a CA of one of them signed CRL i of a trust set? (Only chains that lead to an anchor are here.) */
-bool chains_sign_crl(struct chains *chains, const struct trust *trust, size_t i);
+/* Has a CA of one of them signed CRL i of a trust set? Then it is proven. (Only chains that lead to an anchor
+ * are here.) */
+bool chains_prove_crl(struct chains *chains, const struct trust *trust, size_t i);
 /* NULL: not among them. */
 const struct chain_verdict *chain_verdict_find(const struct chain_verdict *verdicts, size_t count,
                                                const uint8_t leaf[HASH_SIZE]);

@@ -105,8 +105,8 @@ static bool is_accepted(struct bytes text, const uint8_t hash[HASH_SIZE])
     return false;
 }
 
-/* Those that are proven, should the trust store have lost one. What was never proven serves as long as its
- * file is there: a forged list with a high number would stand in the way of the true ones for ever. */
+/* Those that are proven, should the trust store have lost one, and what is known about who has signed them.
+ * What was never proven serves as long as its file is there. */
 static int add_all_in_force(const struct config *config, const struct trust *previous, struct trust *trust,
                             struct buffer *problems, struct error *e)
 {
@@ -117,8 +117,7 @@ static int add_all_in_force(const struct config *config, const struct trust *pre
     trust_crl_hashes(previous, hashes, count);
     for (size_t i = 0; result == 0 && i < count; i++) {
         struct error why = {0};
-        if (is_accepted(buffer_bytes(&accepted), hashes[i]) &&
-            trust_add_crl(trust, trust_crl_der(previous, i), &why) < 0)
+        if (is_accepted(buffer_bytes(&accepted), hashes[i]) && trust_take_crl(trust, previous, i, &why) < 0)
             problem(problems, "a revocation list in force", why.text);
     }
     buffer_free(&accepted);
@@ -205,12 +204,14 @@ static void put_line(struct buffer *out, const uint8_t hash[HASH_SIZE], const st
     buffer_append_string(out, "\n");
 }
 
-/* The list of that issuer which is proven now takes the line's place. */
-static bool is_replaced(const struct accepted *a, const struct trust_crl_info *infos, const bool *proven,
-                        size_t count)
+/* A list that is here has a line by itself or none; one that is not here, because the trust store has lost
+ * it, has its line until a list of that issuer is proven. */
+static bool is_replaced(const struct accepted *a, uint8_t (*hashes)[HASH_SIZE],
+                        const struct trust_crl_info *infos, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (proven[i] && memcmp(infos[i].issuer, a->issuer, HASH_SIZE) == 0)
+        if (memcmp(hashes[i], a->hash, HASH_SIZE) == 0 ||
+            (infos[i].proven && memcmp(infos[i].issuer, a->issuer, HASH_SIZE) == 0))
             return true;
     return false;
 }
@@ -221,26 +222,27 @@ static bool compose(const struct trust *trust, struct chains *chains, struct byt
     size_t count = trust_crl_hashes(trust, NULL, 0);
     uint8_t(*hashes)[HASH_SIZE] = memory_zeroed(count + 1, HASH_SIZE);
     struct trust_crl_info *infos = memory_zeroed(count + 1, sizeof(*infos));
-    bool *proven = memory_zeroed(count + 1, sizeof(*proven)), some_are_not = false;
+    bool some_are_not = false;
     struct accepted a;
     trust_crl_hashes(trust, hashes, count);
+    for (size_t i = 0; i < count; i++)
+        if (!trust_prove_crl(trust, i, NULL) && (chains == NULL || !chains_prove_crl(chains, trust, i)))
+            some_are_not = true;
     for (size_t i = 0; i < count; i++) {
+        /* Which one stands in another's place is known when all has been tried. What was proven in an earlier
+         * process stays, though its issuer has not shown itself in this one. */
         trust_crl_info(trust, i, &infos[i]);
-        proven[i] = is_accepted(before, hashes[i]) || trust_crl_signed(trust, i, NULL) ||
-                    (chains != NULL && chains_sign_crl(chains, trust, i));
-        if (proven[i])
+        if (infos[i].proven ? infos[i].current : is_accepted(before, hashes[i]))
             put_line(out, hashes[i], &infos[i]);
-        some_are_not = some_are_not || !proven[i];
     }
     for (struct bytes text = before; text.len > 0;) {
         struct bytes line = text;
-        if (!take_line(&text, &a) || is_replaced(&a, infos, proven, count))
+        if (!take_line(&text, &a) || is_replaced(&a, hashes, infos, count))
             continue;
         buffer_append_bytes(out, bytes_make(line.data, line.len - text.len));
     }
     free(hashes);
     free(infos);
-    free(proven);
     return some_are_not;
 }
 

@@ -8,8 +8,8 @@
  *
  *     <SHA-256 of the DER> <SHA-256 of the issuer's name and key id> <number> <issuer's name, for people>
  *
- * A list that is not proven yet serves (judgements check its signature), but is not remembered: a forged one
- * with a high number is gone as soon as its file is, while the bus runs and at a start alike.
+ * A list that is not proven yet serves (judgements check its signature), but displaces no proven one and is
+ * not remembered: a forged one is gone as soon as its file is, while the bus runs and at a start alike.
  */
 #include "broker/chains.h"
 #include "broker/config.h"

@@ -72,7 +72,7 @@ static void look_at_crls(const struct snapshot *snapshot)
     size_t count = snapshot_crl_count(snapshot);
     for (size_t i = 0; i < count; i++) {
         trust_crl_info(snapshot_trust(snapshot), i, &info);
-        if (info.next_update < old.next_update)
+        if (info.current && info.next_update < old.next_update)
             old = info;
     }
     if (count > 0)

@@ -96,10 +96,36 @@ out:
     return result;
 }
 
+/* 0, or 1: it is superseded by one that was there. */
+static int settle_crl(struct trust *trust, const uint8_t hash[HASH_SIZE])
+{
+    const struct crl *crl;
+
+    for (size_t i = 0; (crl = crl_list_at(trust->crls, i)) != NULL; i++)
+        for (size_t n = 0; n < trust->anchor_count && memcmp(crl->hash, hash, HASH_SIZE) == 0; n++)
+            crl_list_prove(trust->crls, i, trust->anchors[n].certificate);
+    crl_list_prune(trust->crls);
+    return crl_list_has(trust->crls, hash) ? 0 : 1;
+}
+
 int trust_add_crl(struct trust *trust, struct bytes pem_or_der, struct error *e)
 {
+    uint8_t hash[HASH_SIZE];
+
     BUG_ON(atomic_load(&trust->in_use));
-    return crl_list_add(trust->crls, pem_or_der, e);
+    if (crl_list_add(trust->crls, pem_or_der, hash, e) < 0)
+        return -1;
+    return settle_crl(trust, hash);
+}
+
+int trust_take_crl(struct trust *trust, const struct trust *from, size_t i, struct error *e)
+{
+    const struct crl *crl = crl_list_at(from->crls, i);
+
+    BUG_ON(atomic_load(&trust->in_use) || crl == NULL);
+    if (crl_list_take(trust->crls, from->crls, i, e) < 0)
+        return -1;
+    return settle_crl(trust, crl->hash);
 }
 
 void trust_set_crl_grace(struct trust *trust, uint64_t microseconds)
@@ -151,20 +177,21 @@ void trust_crl_info(const struct trust *trust, size_t i, struct trust_crl_info *
     crl_describe(crl, out->issuer, out->name, sizeof(out->name), out->number, sizeof(out->number));
     /* A list without a time that can be read is refused when it is added. */
     time_of(X509_CRL_get0_nextUpdate(crl->crl), &out->next_update);
+    out->proven = crl_list_proven(trust->crls, i);
+    out->current = crl_list_current(trust->crls, i);
 }
 
-bool trust_crl_signed(const struct trust *trust, size_t i, const struct chain *chain)
+bool trust_prove_crl(const struct trust *trust, size_t i, const struct chain *chain)
 {
-    const struct crl *crl = crl_list_at(trust->crls, i);
+    bool proven;
 
-    BUG_ON(crl == NULL);
-    for (size_t n = 0; n < trust->anchor_count; n++)
-        if (crl_is_of(crl, trust->anchors[n].certificate))
-            return true;
-    for (size_t n = 1; chain != NULL && n < chain_count(chain); n++)
-        if (crl_is_of(crl, chain_certificate(chain, n)))
-            return true;
-    return false;
+    BUG_ON(crl_list_at(trust->crls, i) == NULL);
+    proven = crl_list_proven(trust->crls, i);
+    for (size_t n = 0; n < trust->anchor_count && !proven; n++)
+        proven = crl_list_prove(trust->crls, i, trust->anchors[n].certificate);
+    for (size_t n = 1; chain != NULL && n < chain_count(chain) && !proven; n++)
+        proven = crl_list_prove(trust->crls, i, chain_certificate(chain, n));
+    return proven;
 }
 
 uint64_t trust_judged(const struct trust *trust)
@@ -176,7 +203,7 @@ uint64_t trust_judged(const struct trust *trust)
 struct judgement {
     const struct trust *trust;
     uint64_t now;
-    X509_CRL *used[ISSUERS_MOST]; /* CRLs that candidates for an issuer have signed */
+    size_t used[ISSUERS_MOST]; /* CRLs: the newest that each candidate for an issuer has signed */
     X509 *issuer[ISSUERS_MOST];
     size_t used_count;
 };
@@ -234,20 +261,30 @@ static enum refusal refusal_of(int code)
     }
 }
 
-/* The CRLs that this issuer has signed join the judgement: a list of the same name under another key does
- * not. */
-static void gather_crls(struct judgement *j, X509 *issuer)
+/* The newest CRL that this issuer has signed joins the judgement: a list of the same name under another key
+ * does not, whatever its number. */
+static void gather_crl(struct judgement *j, X509 *issuer)
 {
-    const struct crl *listed;
+    ssize_t newest = crl_list_newest_of(j->trust->crls, issuer);
 
-    for (size_t i = 0; (listed = crl_list_at(j->trust->crls, i)) != NULL; i++) {
-        X509_CRL *crl = listed->crl;
+    if (j->used_count == ISSUERS_MOST || newest < 0)
+        return;
+    j->used[j->used_count] = (size_t)newest;
+    j->issuer[j->used_count++] = issuer;
+}
 
-        if (j->used_count == ISSUERS_MOST || !crl_is_of(listed, issuer))
-            continue;
-        j->used[j->used_count] = crl;
-        j->issuer[j->used_count++] = issuer;
-    }
+static X509_CRL *used_crl(const struct judgement *j, size_t n)
+{
+    return crl_list_at(j->trust->crls, j->used[n])->crl;
+}
+
+/* A path that leads to the anchor proves the lists of the CAs on it. */
+static void prove_crls(const struct judgement *j, STACK_OF(X509) * path)
+{
+    for (size_t n = 0; n < j->used_count; n++)
+        for (int i = 1; i < sk_X509_num(path); i++)
+            if (X509_cmp(j->issuer[n], sk_X509_value(path, i)) == 0)
+                crl_list_prove(j->trust->crls, j->used[n], j->issuer[n]);
 }
 
 /* Our extended key usage or none; digitalSignature; and no CA, whose key has another trade. */
@@ -293,10 +330,10 @@ static bool window_of(const struct judgement *j, STACK_OF(X509) * path, struct t
         for (size_t n = 0; n < j->used_count; n++) {
             if (X509_cmp(j->issuer[n], certificate) != 0)
                 continue;
-            if (!time_of(X509_CRL_get0_lastUpdate(j->used[n]), &at))
+            if (!time_of(X509_CRL_get0_lastUpdate(used_crl(j, n)), &at))
                 return false;
             verdict->from = at > verdict->from ? at : verdict->from;
-            if (!time_of(X509_CRL_get0_nextUpdate(j->used[n]), &at))
+            if (!time_of(X509_CRL_get0_nextUpdate(used_crl(j, n)), &at))
                 return false;
             if (j->now >= at) {
                 verdict->crl_stale = true;
@@ -345,14 +382,14 @@ static enum refusal judge_chain(struct trust *trust, const struct chain *chain, 
         if (strcmp(trust->anchors[i].name, anchor) != 0)
             continue;
         BUG_ON(X509_STORE_add_cert(store, trust->anchors[i].certificate) != 1);
-        gather_crls(&j, trust->anchors[i].certificate);
+        gather_crl(&j, trust->anchors[i].certificate);
     }
     for (size_t i = 1; i < chain_count(chain); i++) {
         BUG_ON(sk_X509_push(untrusted, chain_certificate(chain, i)) <= 0);
-        gather_crls(&j, chain_certificate(chain, i));
+        gather_crl(&j, chain_certificate(chain, i));
     }
     for (size_t i = 0; i < j.used_count; i++)
-        BUG_ON(sk_X509_CRL_push(crls, j.used[i]) <= 0);
+        BUG_ON(sk_X509_CRL_push(crls, used_crl(&j, i)) <= 0);
     BUG_ON(X509_STORE_CTX_init(ctx, store, chain_leaf(chain), untrusted) != 1);
     X509_STORE_CTX_set0_crls(ctx, crls);
     BUG_ON(X509_STORE_CTX_set_app_data(ctx, &j) != 1);
@@ -371,6 +408,8 @@ static enum refusal judge_chain(struct trust *trust, const struct chain *chain, 
     else
         refusal = refusal_of(X509_STORE_CTX_get_error(ctx));
     BUG_ON(refusal == REFUSAL_NONE && verdict->key == NULL);
+    if (refusal == REFUSAL_NONE)
+        prove_crls(&j, X509_STORE_CTX_get0_chain(ctx));
 
     X509_STORE_CTX_free(ctx);
     sk_X509_CRL_free(crls);

@@ -26,11 +26,15 @@ void trust_free(struct trust *trust); /* drops one reference; NULL is harmless *
  * the registry gives it and must be a CA certificate; it need not be self-signed. The same name may be given
  * several times (a CA that changes its key). PEM may hold several certificates. */
 int trust_add_anchor(struct trust *trust, const char *name, struct bytes pem_or_der, struct error *e);
-/* Among CRLs of one issuer (name and key) the highest crlNumber wins and the others are dropped. One without
- * crlNumber or nextUpdate, a delta or a partial one is ERROR_CRYPTO. Its signature is checked when a chain
- * leads to its issuer: one that nobody in a chain has signed counts for nothing. 0; 1: left out, because
- * another one of that issuer with its number or a higher one is there; -1 with e set. */
+/* The anchors come first. A CRL is proven by an anchor that has signed it, or by a CA of a chain that led to
+ * one. Among those of one key the highest crlNumber counts; a proven one puts the lower ones out. One that is
+ * not proven waits beside them: a judgement takes the highest that the CA of its chain has signed, and one
+ * that nobody in a chain has signed counts for nothing. One without crlNumber or nextUpdate, a delta or a
+ * partial one is ERROR_CRYPTO; more than 256, or than 48 MiB together, are ERROR_CONFIG. 0; 1: left out,
+ * because another one of its key with its number or a higher one is there; -1 with e set. */
 int trust_add_crl(struct trust *trust, struct bytes pem_or_der, struct error *e);
+/* The same with CRL i of another set, and what was proven there of it (any thread may be using that set). */
+int trust_take_crl(struct trust *trust, const struct trust *from, size_t i, struct error *e);
 void trust_set_crl_grace(struct trust *trust,
                          uint64_t microseconds); /* how long past nextUpdate a CRL still serves */
 
@@ -66,10 +70,13 @@ struct trust_crl_info {
     char name[256];            /* of the issuer, for people */
     char number[64];           /* decimal */
     uint64_t next_update;
+    bool proven;
+    bool current; /* else another one stands in its place, and its age is nobody's concern */
 };
 void trust_crl_info(const struct trust *trust, size_t i, struct trust_crl_info *out);
-/* Is CRL i signed by an anchor of the set, or by a CA certificate of a chain (NULL: none is at hand)? That
- * the chain leads to an anchor is the caller's knowledge. */
-bool trust_crl_signed(const struct trust *trust, size_t i, const struct chain *chain);
+/* Is CRL i proven, or signed by an anchor of the set, or by a CA certificate of a chain (NULL: none is at
+ * hand)? Then it is proven from now on. That the chain leads to an anchor is the caller's knowledge. Verdicts
+ * are remembered, so it may be asked often. */
+bool trust_prove_crl(const struct trust *trust, size_t i, const struct chain *chain);
 
 #endif

@@ -7,6 +7,9 @@ import time
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from fresh import fresh_sandbox
 from helpers import MAS, MEN, MI, TYPE, ask_identity, child_of, identity_request, ledger, play, proto, refusal_names
@@ -179,6 +182,27 @@ def test_one_command_suspends_a_member_and_says_when_it_is_in_force(running):
     shutil.copy(s.bus.registry_file, s.registry_file)
     after = tool("wasl", "registry", "show", "--document", s.bus.registry_file).stdout
     assert after.splitlines()[2:] == before.splitlines()[2:]
+
+
+def forged_crl(true_list, number):
+    """A list that says it is of this one's issuer and key, under a key of somebody else."""
+    true = x509.load_pem_x509_crl(true_list.read_bytes())
+    key_id = true.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    made = x509.CertificateRevocationListBuilder(true.issuer, true.last_update, true.next_update)
+    made = made.add_extension(key_id, False).add_extension(x509.CRLNumber(number), False)
+    return made.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def test_a_forged_crl_with_a_high_number_harms_nobody(running):
+    s = running
+    lists = lambda: sum(e.type == TYPE.REGISTRY_ENTRY and e.object_kind == proto.ledger.CRL for e in ledger(s))
+    before = lists()
+    with Asking(s) as asking:
+        for name in ("issuing", "root"):
+            (s.bus.crls / f"forged-{name}.crl").write_bytes(forged_crl(s.bus.crls / f"{name}.crl.pem", 10**9))
+        until(lambda: lists() == before + 2)  # control: they were read
+        time.sleep(EFFECT_MOST)
+    assert {outcome for _, outcome in asking.answers} == {"answered"}
 
 
 def test_a_crl_takes_effect_within_a_second(running):

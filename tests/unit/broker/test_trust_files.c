@@ -156,7 +156,7 @@ static void put_forged(const struct place *p, long number)
     country()->ca_key = own;
 }
 
-static void a_forged_crl_with_a_high_number_is_not_remembered(void **state)
+static void a_forged_crl_with_a_high_number_displaces_nothing_and_is_not_remembered(void **state)
 {
     (void)state;
     struct place p;
@@ -166,16 +166,43 @@ static void a_forged_crl_with_a_high_number_is_not_remembered(void **state)
     snapshot_free(start(&p, false));
     put_forged(&p, 1000);
     struct snapshot *s = start(&p, false);
-    assert_int_equal(judge(s, MEN), REFUSAL_REVOCATION_UNKNOWN); /* nobody passes by it */
+    assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
+    assert_int_equal(judge(s, MI), REFUSAL_NONE);
+    snapshot_free(s);
+    /* The next list of the issuer comes while the forged one lies there. */
+    put_crl(&p, "root.crl", 4, MI);
+    s = start(&p, false);
+    assert_int_equal(judge(s, MEN), REFUSAL_NONE);
+    assert_int_equal(judge(s, MI), REFUSAL_CERTIFICATE_REVOKED);
     snapshot_free(s);
     snprintf(path, sizeof(path), "%s/forged.crl", p.crls);
     assert_int_equal(unlink(path), 0);
     s = start(&p, false);
-    assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
+    assert_int_equal(judge(s, MI), REFUSAL_CERTIFICATE_REVOKED);
+    assert_int_equal(snapshot_crl_count(s), 1);
     snapshot_free(s);
-    put_crl(&p, "root.crl", 4, MEMBERS);
+    put_crl(&p, "root.crl", 5, MEMBERS);
     s = start(&p, false);
-    assert_int_equal(judge(s, MEN), REFUSAL_NONE);
+    assert_int_equal(judge(s, MI), REFUSAL_NONE);
+    snapshot_free(s);
+    close_place(&p);
+}
+
+static void an_issuer_with_forged_lists_alone_stays_closed(void **state)
+{
+    (void)state;
+    struct place p;
+    char path[256];
+    open_place(&p);
+    snprintf(path, sizeof(path), "%s/root.crl", p.crls);
+    assert_int_equal(unlink(path), 0);
+    put_forged(&p, 1000);
+    struct snapshot *s = start(&p, false);
+    assert_int_equal(judge(s, MI), REFUSAL_REVOCATION_UNKNOWN);
+    snapshot_free(s);
+    put_crl(&p, "root.crl", 1, MEMBERS); /* control */
+    s = start(&p, false);
+    assert_int_equal(judge(s, MI), REFUSAL_NONE);
     snapshot_free(s);
     close_place(&p);
 }
@@ -194,7 +221,7 @@ static struct snapshot *go_on(struct place *p, struct snapshot *before)
     return s;
 }
 
-static void a_forged_crl_is_gone_with_its_file_while_the_bus_runs(void **state)
+static void a_forged_crl_harms_nobody_while_the_bus_runs_and_is_gone_with_its_file(void **state)
 {
     (void)state;
     struct place p;
@@ -204,10 +231,13 @@ static void a_forged_crl_is_gone_with_its_file_while_the_bus_runs(void **state)
     struct snapshot *s = start(&p, false);
     put_forged(&p, 1000);
     s = go_on(&p, s);
-    assert_int_equal(judge(s, MEN), REFUSAL_REVOCATION_UNKNOWN);
+    assert_int_equal(snapshot_crl_count(s), 2);
+    assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
+    assert_int_equal(judge(s, MI), REFUSAL_NONE);
     snprintf(path, sizeof(path), "%s/forged.crl", p.crls);
     assert_int_equal(unlink(path), 0);
     s = go_on(&p, s);
+    assert_int_equal(snapshot_crl_count(s), 1);
     assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
     assert_int_equal(judge(s, MI), REFUSAL_NONE);
     /* What was accepted meanwhile does not go back either. */
@@ -480,8 +510,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crls_number_never_goes_back_also_across_a_restart),
         cmocka_unit_test(the_last_good_crl_serves_when_the_folder_is_empty_or_bad_at_a_restart),
-        cmocka_unit_test(a_forged_crl_with_a_high_number_is_not_remembered),
-        cmocka_unit_test(a_forged_crl_is_gone_with_its_file_while_the_bus_runs),
+        cmocka_unit_test(a_forged_crl_with_a_high_number_displaces_nothing_and_is_not_remembered),
+        cmocka_unit_test(an_issuer_with_forged_lists_alone_stays_closed),
+        cmocka_unit_test(a_forged_crl_harms_nobody_while_the_bus_runs_and_is_gone_with_its_file),
         cmocka_unit_test(a_bad_registry_at_a_restart_does_not_stop_what_was_accepted),
         cmocka_unit_test(a_first_start_needs_a_good_registry),
         cmocka_unit_test(every_way_of_putting_a_file_there_is_seen_once),
