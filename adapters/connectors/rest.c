@@ -319,6 +319,7 @@ static void *work(void *arg)
 {
     struct rest *r = arg;
 
+    pthread_setname_np(pthread_self(), "rest");
     while (r->end_at == 0 || r->running != NULL || r->waiting != NULL)
         turn(r);
     return NULL;

@@ -68,6 +68,7 @@ static void *work(void *arg)
     struct sql_connector *sql = arg;
     struct sql_session *session = sql_session_new(&sql->options, &sql->told);
 
+    pthread_setname_np(pthread_self(), "sql");
     while (!atomic_load(&sql->stopping)) {
         sql_session_open(session);
         /* Without a connection it wakes up to try again; calls that come in between are answered at once. */

@@ -78,6 +78,7 @@ static void *helper(void *arg)
 {
     struct reload *r = arg;
 
+    pthread_setname_np(pthread_self(), "reload");
     for (;;) {
         struct wish *wish = queue_wait(r->wishes, UINT64_MAX);
         if (wish == NULL)

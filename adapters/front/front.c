@@ -202,6 +202,7 @@ static void *watch(void *arg)
     struct front *front = arg;
     struct open_listener *ended;
 
+    pthread_setname_np(pthread_self(), "front-watch");
     pthread_mutex_lock(&front->mutex);
     while (front->watching) {
         struct timespec until;

@@ -178,6 +178,7 @@ static void *keeper_thread(void *arg)
     struct keeper *k = arg;
     uint64_t period = k->options.config->limits.probe_s * MICROSECONDS;
     uint64_t next_probe = clock_monotonic() + period;
+    pthread_setname_np(pthread_self(), "keeper");
     for (;;) {
         uint64_t look = k->wanted ? clock_monotonic() + WATCH_QUIET : watch_due(k->watch);
         wait_until(k, earliest(earliest(next_probe, k->say_at), earliest(look, k->again_at)));

@@ -191,6 +191,7 @@ static void reload(struct vitals *v)
 static void *vitals_thread(void *arg)
 {
     struct vitals *v = arg;
+    pthread_setname_np(pthread_self(), "vitals");
     for (;;) {
         const void *wish = queue_wait(v->wishes, EVERY);
         if (wish == wish_end)

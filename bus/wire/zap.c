@@ -130,6 +130,7 @@ static void serve(struct zap *zap)
 static void *handler(void *arg)
 {
     struct zap *zap = arg;
+    pthread_setname_np(pthread_self(), "zap");
     pthread_cleanup_push(must_have_finished, zap);
     serve(zap);
     pthread_cleanup_pop(1);
