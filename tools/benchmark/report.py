@@ -6,7 +6,7 @@ from .measure import label
 GROUPS = (("limit.", "what the machine can do"), ("bus.", "adapter core to adapter core through the bus"),
           ("front.", "HTTP to PostgreSQL and back"), ("peer.", "a peer in the same topology"), ("verify.", "the auditor"),
           ("ledger.", "the ledger"), ("ratio.", "in units of what is beside it: these are the figures to compare"),
-          ("cpu.", "CPU time of one exchange"), ("", "others"))
+          ("cpu.", "CPU time of one exchange"), ("adapter.", "an adapter"), ("", "others"))
 
 
 def number(value, unit=""):

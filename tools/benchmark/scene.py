@@ -20,12 +20,10 @@ from sandbox import registry
 from sandbox.cluster import MEN, MI, Sandbox
 from sandbox.pki import TOP
 
+from .measure import Failed
+
 CLIENT, SERVICE, PURPOSE = f"{MEN}/enrolment", f"{MI}/civil/echo", "SCHOOL-ENROLMENT"
 PERSON = "01234567890"  # of the right form, and nobody's
-
-
-class Refused(Exception):
-    """A run that is no result: something was refused, lost or wrong, or a process has ended."""
 
 
 def service():
@@ -52,7 +50,7 @@ def on_disk():
             kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
             if kind not in ("tmpfs", "ramfs"):
                 return folder
-    raise Refused("neither /var/tmp nor the project's folder is on a disk: say with --folder or WASL_BENCH_FOLDER which one is")
+    raise Failed("neither /var/tmp nor the project's folder is on a disk: say with --folder or WASL_BENCH_FOLDER which one is")
 
 
 class Scene:
@@ -62,7 +60,7 @@ class Scene:
         self._own = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="wasl-bench-", dir=on_disk()))
         self.limits = dict(limits or {})
-        self.sandbox = None
+        self.sandbox, self.exchanges = None, 0  # exchanges: asked in all runs of load()
         try:
             self.sandbox = Sandbox(self.folder, build, members=(MI, MEN))
             self.sandbox.registry = document(self.sandbox.pki)
@@ -97,14 +95,28 @@ class Scene:
                 "--state", str(self.folder / "consumer"), "--client", CLIENT, "--service", SERVICE, "--purpose", PURPOSE,
                 "--path", f"/echo/{PERSON}", *(f"--watch={name}={pid}" for name, pid in self.pids.items()), *map(str, more)]
 
-    def load(self, in_flight, seconds=None, exchanges=None, warm_up=0.5, timeout=900):
-        """One run of wasl-bench load: its object; Refused when it is no result."""
-        more = ["--in-flight", in_flight, "--warm-up", warm_up]
+    def load(self, in_flight, seconds=None, exchanges=None, warm_up=0.5, size=1024, timeout=900):
+        """One run of wasl-bench load: its object; Failed when it is no result."""
+        more = ["--in-flight", in_flight, "--warm-up", warm_up, "--bytes", size]
         more += ["--exchanges", exchanges] if exchanges else ["--seconds", seconds]
         done = subprocess.run(self.command(*more), capture_output=True, text=True, timeout=timeout, check=False)
         if done.returncode:
-            raise Refused(f"wasl-bench load ended with {done.returncode}: {done.stderr.strip()[-600:]} {done.stdout.strip()[-300:]}")
-        return json.loads(done.stdout)
+            why = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+            raise Failed(f"wasl-bench load ended with {done.returncode}: {why[:400]}")
+        result = json.loads(done.stdout)
+        self.exchanges += result["asked"]
+        return result
+
+    def anonymous(self, name):
+        """RssAnon of the bus or the provider now, in bytes."""
+        status = pathlib.Path(f"/proc/{self.pids[name]}/status").read_text(encoding="ascii")
+        return int(status.split("RssAnon:")[1].split()[0]) * 1024
+
+    def stop_bus(self):
+        """In good order; its state folder."""
+        if self.sandbox.bus.process.stop() != 0:
+            raise Failed(f"the bus did not end in order: {self.sandbox.bus.process.tail(3)}")
+        return self.sandbox.bus.state
 
 
 def main():
@@ -122,8 +134,8 @@ def main():
         if not words.keep:
             try:
                 print(json.dumps(scene.load(words.in_flight, words.seconds), indent=2))
-            except Refused as refused:
-                print(refused, file=sys.stderr)
+            except Failed as failed:
+                print(failed, file=sys.stderr)
                 return 1
         while words.keep:
             time.sleep(3600)

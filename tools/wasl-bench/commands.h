@@ -12,11 +12,11 @@ enum bench_exit {
     BENCH_IO = 6,        /* file, socket, disk */
 };
 
-int command_limits(int argc, char **argv);
-
 /* Prints "wasl-bench: ..." on standard error; the exit code of that kind of failure. */
 int bench_failed(const struct error *e);
 
+int command_limits(int argc, char **argv);
 int command_load(int argc, char **argv);
+int command_ledger(int argc, char **argv);
 
 #endif

@@ -14,6 +14,7 @@ static const struct command {
 } commands[] = {
     {"load", command_load, "exchanges through an adapter core, a bus and a provider that echoes"},
     {"limits", command_limits, "what the machine can do at most: fdatasync, signatures, hashes, bare libzmq"},
+    {"ledger", command_ledger, "what a ledger takes on disk, by part"},
     {NULL, NULL, NULL},
 };
 
