@@ -6,6 +6,7 @@
 #include "exits.h"
 #include "filter.h"
 #include "row.h"
+#include "seek.h"
 #include "source.h"
 #include "text.h"
 
@@ -152,49 +153,6 @@ static int show_entries(struct log_run *run, uint64_t size, uint64_t from, struc
     return more < 0 ? -1 : 0;
 }
 
-/* Time of an entry; 0 when it cannot be read. */
-static int entry_time(struct reader *reader, uint64_t size, uint64_t index, uint64_t *time, struct error *e)
-{
-    struct cursor cursor;
-    struct bytes raw;
-    uint64_t at;
-    *time = 0;
-    cursor_start(&cursor, reader, size, index, index + 1);
-    int found = cursor_next(&cursor, &at, &raw, e);
-    if (found == 1) {
-        struct record record;
-        if (record_open(&record, at, raw)) {
-            *time = record.entry.time;
-            record_close(&record);
-        }
-    }
-    cursor_end(&cursor);
-    return found == 1 ? 0 : -1;
-}
-
-/* First bundle that may hold entries from `since` on: times rise, so it is found by halving. */
-static int find_start(struct reader *reader, uint64_t size, uint64_t since, uint64_t *from, struct error *e)
-{
-    uint64_t low = 0, high = size / TREE_TILE; /* the wanted bundle is among [low, high] */
-    uint64_t wanted = since > LOOK_BACK ? since - LOOK_BACK : 0;
-    while (low < high) {
-        uint64_t middle = low + (high - low + 1) / 2;
-        uint64_t time;
-        if (middle * TREE_TILE >= size) {
-            high = middle - 1;
-            continue;
-        }
-        if (entry_time(reader, size, middle * TREE_TILE, &time, e) != 0)
-            return -1;
-        if (time < wanted)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    *from = low * TREE_TILE;
-    return 0;
-}
-
 static int follow(struct log_run *run, const struct source *source, uint64_t size, struct error *e)
 {
     for (;;) {
@@ -228,8 +186,8 @@ static int run_log(struct log_options *log, struct error *e)
     if (found < 0)
         goto done;
     uint64_t from = 0;
-    if (found == 1 && log->filter.since > 0 &&
-        find_start(run.reader, checkpoint.size, log->filter.since, &from, e) != 0)
+    if (found == 1 && log->filter.since > LOOK_BACK &&
+        seek_time(run.reader, checkpoint.size, log->filter.since - LOOK_BACK, &from, e) != 0)
         goto done;
     struct buffer heading = {0};
     row_put_heading(log->form, &heading);

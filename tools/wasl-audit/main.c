@@ -18,6 +18,7 @@ static const struct command {
     {"log", command_log, "entries as lines: filtered, followed, as CSV or JSON"},
     {"show", command_show, "everything about one exchange or entry, with its signature and proof"},
     {"verify", command_verify, "is the ledger whole, unchanged, and the one seen before?"},
+    {"stats", command_stats, "how many exchanges, by purpose, service, pair, outcome, hour or day"},
     {"tiles", command_tiles, "a copy of the whole ledger as a folder that anybody can verify"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
