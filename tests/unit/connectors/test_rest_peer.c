@@ -15,11 +15,13 @@
 
 /* --- a name server that does not answer: libcurl asks here, in a thread of its own --- */
 
+#define NAMES_SLOW 4 /* seconds */
+
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
     (void)service, (void)hints, (void)out;
     if (strcmp(name, "slow.example") == 0)
-        sleep(3);
+        sleep(NAMES_SLOW);
     return EAI_NONAME;
 }
 
@@ -235,6 +237,8 @@ static void no_more_connections_than_configured(void **state)
 
 /* --- time --- */
 
+/* The least is what may not be undercut; the most is far from what a mistake would take, and a busy machine
+ * does not reach it. */
 static uint64_t took(struct connector *c, const char *path, bool safe, uint64_t time, enum refusal wanted)
 {
     struct asked *a = asked_new(safe ? "GET" : "POST", path, safe);
@@ -252,10 +256,10 @@ static void a_system_that_does_not_answer_ends_with_the_call(void **state)
 
     (void)state;
     assert_in_range(took(c, "/hold", true, 300 * 1000, REFUSAL_PROVIDER_TIMEOUT), 250 * 1000,
-                    2 * MICROSECONDS);
+                    10 * MICROSECONDS);
     assert_in_range(took(c, "/hold", false, 300 * 1000, REFUSAL_OUTCOME_UNKNOWN), 250 * 1000,
-                    2 * MICROSECONDS);
-    assert_in_range(took(c, "/json", true, 0, REFUSAL_PROVIDER_TIMEOUT), 0, MICROSECONDS);
+                    10 * MICROSECONDS);
+    assert_in_range(took(c, "/json", true, 0, REFUSAL_PROVIDER_TIMEOUT), 0, 10 * MICROSECONDS);
     end(c);
 }
 
@@ -266,8 +270,8 @@ static void a_drip_does_not_hold_a_connection(void **state)
     (void)state;
     options.slow_seconds = 1;
     struct connector *c = made(options);
-    assert_true(took(c, "/drip", true, 15 * MICROSECONDS, REFUSAL_PROVIDER_TIMEOUT) < 6 * MICROSECONDS);
-    assert_true(took(c, "/drip-head", true, 15 * MICROSECONDS, REFUSAL_PROVIDER_TIMEOUT) < 6 * MICROSECONDS);
+    assert_true(took(c, "/drip", true, 40 * MICROSECONDS, REFUSAL_PROVIDER_TIMEOUT) < 20 * MICROSECONDS);
+    assert_true(took(c, "/drip-head", true, 40 * MICROSECONDS, REFUSAL_PROVIDER_TIMEOUT) < 20 * MICROSECONDS);
     /* A control: thinking before the first byte is no drip. */
     assert_true(took(c, "/slow/2500", true, 15 * MICROSECONDS, REFUSAL_NONE) >= 2500 * 1000);
     end(c);
@@ -282,7 +286,7 @@ static void a_name_server_that_does_not_answer_holds_nobody_up(void **state)
     struct connector *c = made(options);
     struct asked *first = asked_new("GET", "/json", true);
     asked_start(c, first);
-    assert_true(took(c, "/json", true, 500 * 1000, REFUSAL_PROVIDER_UNREACHABLE) < 1500 * 1000);
+    assert_true(took(c, "/json", true, 500 * 1000, REFUSAL_PROVIDER_UNREACHABLE) < NAMES_SLOW * MICROSECONDS);
     assert_int_equal(asked_wait(first)->refusal, REFUSAL_PROVIDER_UNREACHABLE);
     asked_free(first);
     end(c);
@@ -290,12 +294,23 @@ static void a_name_server_that_does_not_answer_holds_nobody_up(void **state)
 
 /* --- bounds and end --- */
 
+static unsigned answered(struct asked *const *asked, unsigned count)
+{
+    unsigned answered = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int done;
+        sem_getvalue(&asked[i]->done, &done);
+        answered += done > 0;
+    }
+    return answered;
+}
+
 static void what_waits_is_bounded_and_refused_in_time(void **state)
 {
     struct rest_options options = at("http", "plain");
     enum { MANY = 300 };
     struct asked *asked[MANY];
-    unsigned busy = 0, late = 0, at_once = 0;
+    unsigned busy = 0, late = 0;
 
     (void)state;
     options.connections = 1;
@@ -303,29 +318,24 @@ static void what_waits_is_bounded_and_refused_in_time(void **state)
     uint64_t before = clock_monotonic();
     for (unsigned i = 0; i < MANY; i++) {
         asked[i] = asked_new("GET", "/hold", true);
-        asked[i]->call.deadline = clock_wall() + 600 * 1000;
+        asked[i]->call.deadline = clock_wall() + 2 * MICROSECONDS;
         asked_start(c, asked[i]);
     }
-    usleep(100 * 1000);
-    for (unsigned i = 0; i < MANY; i++) {
-        int done;
-        sem_getvalue(&asked[i]->done, &done);
-        at_once += done > 0;
-    }
-    assert_in_range(at_once, MANY - 256 - 1, MANY - 256); /* one may run already */
+    /* Who finds no room hears so before its start returns. */
+    assert_in_range(answered(asked, MANY), MANY - 256 - 1, MANY - 256); /* one may run already */
     for (unsigned i = 0; i < MANY; i++) {
         enum refusal refusal = asked_wait(asked[i])->refusal;
         busy += refusal == REFUSAL_PROVIDER_BUSY;
         late += refusal == REFUSAL_PROVIDER_TIMEOUT;
         asked_free(asked[i]);
     }
-    assert_true(clock_monotonic() - before < 3 * MICROSECONDS);
+    assert_true(clock_monotonic() - before < 20 * MICROSECONDS);
     assert_true(late >= 1 && busy + late == MANY);
     /* So do bytes. */
     struct asked *large[3];
     for (unsigned i = 0; i < 3; i++) {
         large[i] = asked_new("POST", "/hold", true);
-        large[i]->call.deadline = clock_wall() + (i == 0 ? 1000000ULL : 600000ULL);
+        large[i]->call.deadline = clock_wall() + 2 * MICROSECONDS;
         if (i > 0)
             memset(buffer_extend(&large[i]->call.body, 9 << 20), 'x', 9 << 20);
         asked_start(c, large[i]);
@@ -356,14 +366,14 @@ static void ending_answers_every_call(void **state)
     (void)state;
     options.connections = 4;
     struct connector *c = made(options);
+    uint64_t before = clock_monotonic();
     for (unsigned i = 0; i < 6; i++) {
         asked[i] = asked_new("POST", cases[i].path, cases[i].safe);
         asked_start(c, asked[i]);
         usleep(20 * 1000);
     }
-    uint64_t before = clock_monotonic();
-    end(c);
-    assert_in_range(clock_monotonic() - before, 400 * 1000, REST_END_MOST + MICROSECONDS);
+    end(c); /* after those of half a second, which were under way, and not after those that never end */
+    assert_in_range(clock_monotonic() - before, 500 * 1000, REST_END_MOST + 20 * MICROSECONDS);
     for (unsigned i = 0; i < 6; i++) {
         assert_int_equal(sem_trywait(&asked[i]->done), 0);
         assert_string_equal(refusal_name(asked[i]->call.reply.refusal), refusal_name(cases[i].wanted));
@@ -374,7 +384,7 @@ static void ending_answers_every_call(void **state)
     assert_int_equal(refusal_of(c, "GET", "/json", true), REFUSAL_NONE);
     before = clock_monotonic();
     end(c);
-    assert_true(clock_monotonic() - before < 200 * 1000);
+    assert_true(clock_monotonic() - before < REST_END_MOST / 2);
 }
 
 int main(void)

@@ -289,7 +289,7 @@ static void a_peer_that_announces_a_huge_frame_before_the_handshake_is_cut_off(v
     assert_int_equal(send(fd, greeting, sizeof greeting, MSG_NOSIGNAL), sizeof greeting);
     assert_int_equal(send(fd, command, sizeof command, MSG_NOSIGNAL), sizeof command);
     expect_hang_up(fd);
-    assert_true(clock_monotonic() - start < 2 * MICROSECONDS); /* not by the handshake's time-out */
+    assert_true(clock_monotonic() - start < 3 * MICROSECONDS); /* not by the handshake's time-out */
 }
 
 static void a_peer_that_does_not_shake_hands_is_cut_off(void **state)
@@ -297,7 +297,7 @@ static void a_peer_that_does_not_shake_hands_is_cut_off(void **state)
     (void)state;
     uint64_t start = clock_monotonic();
     expect_hang_up(tcp());
-    assert_true(clock_monotonic() - start < 10 * MICROSECONDS); /* libzmq's default is 30 s */
+    assert_true(clock_monotonic() - start < 25 * MICROSECONDS); /* libzmq's default is 30 s */
 }
 
 static void an_endpoint_has_a_host_and_a_port_that_exists(void **state)
