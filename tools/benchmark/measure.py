@@ -101,7 +101,11 @@ class Bench:
         if done.returncode:
             words = (done.stderr.strip().splitlines() or lines or [""])[-1]
             raise Failed(f"{what} ended with {done.returncode}: {words[:400]}")
+        return [self.object_of(line) for line in lines]
+
+    @staticmethod
+    def object_of(line):
         try:
-            return [json.loads(line) for line in lines]
+            return json.loads(line)
         except ValueError:
-            raise Failed(f"{what} printed no JSON: {done.stdout[:200]!r}") from None
+            raise Failed(f"a program printed no JSON: {line[:200]!r}") from None

@@ -1,12 +1,14 @@
 """A run on a terminal and in a file."""
 import json
+from fnmatch import fnmatchcase
 
 from .measure import label
 
-GROUPS = (("limit.", "what the machine can do"), ("bus.", "adapter core to adapter core through the bus"),
-          ("front.", "HTTP to PostgreSQL and back"), ("peer.", "a peer in the same topology"), ("verify.", "the auditor"),
-          ("ledger.", "the ledger"), ("ratio.", "in units of what is beside it: these are the figures to compare"),
-          ("cpu.", "CPU time of one exchange"), ("adapter.", "an adapter"), ("", "others"))
+GROUPS = (("limit.*", "what the machine can do"),
+          ("bus.exchange_rate bus.latency*", "adapter core to adapter core through the bus, 1 KiB both ways, sealed, signed, recorded"),
+          ("front.*rate front.*latency*", "HTTP to PostgreSQL and back"), ("peer.*rate peer.*latency*", "a peer in the same topology"), ("verify.*", "the auditor"),
+          ("ratio.*", "in units of each other: the figures to compare"), ("*.rss", "resident memory (RssAnon)"), ("ledger.*", "the ledger"),
+          ("*.cpu", "CPU time of one exchange"), ("*.stage", "CPU time of one exchange, by stage"), ("*", "others"))
 
 
 def number(value, unit=""):
@@ -25,7 +27,7 @@ def share(part, whole):
 
 
 def group_of(r):
-    return next(words for prefix, words in GROUPS if r["name"].startswith(prefix))
+    return next(words for globs, words in GROUPS if any(fnmatchcase(r["name"], glob) for glob in globs.split()))
 
 
 def table(records):
