@@ -63,7 +63,7 @@ def built(build):
     kept = ("buildtype", "optimization", "debug", "b_sanitize", "b_lto", "b_ndebug", "b_pie", "c_args")
     return {"compiler": output(*compiler, "--version").split("\n")[0] if compiler else "",
             "options": {k: options[k] for k in kept if k in options},
-            "flags": " ".join(w for w in words if w.startswith(("-f", "-O", "-g", "-U", "-D", "-std", "-m")) and "/" not in w)}
+            "flags": " ".join(w for w in words if w.startswith(("-f", "-O", "-g", "-U", "-D_FORTIFY", "-m")) and "color" not in w and "/" not in w)}
 
 
 def versions(build):

@@ -30,7 +30,7 @@ CLOSED = {
 OPEN = {
     "loop and waiting": ("loop_run",),
     "door": ("door_take", "door_tick"),
-    "judge": ("judge_all",),
+    "judge": ("verifier",),
     "ledger put": ("write_batch", "ledger_put_message", "ledger_put_end"),
     "dispatch": ("dispatch_result", "dispatch_deadlines"),
     "session": ("session_take", "session_pump"),
@@ -38,7 +38,7 @@ OPEN = {
     "answering": ("answering_deliver", "answering_receipt", "calls_came_back"),
     "checkpoints kept": ("trail_note", "trail_judge", "trail_flush", "trail_proof"),
     "marks and records": ("marks_begin", "marks_keep", "marks_find", "records_make"),
-    "front HTTP": ("exchange_begin", "exchange_step", "exchange_end"),
+    "front HTTP": ("exchange_step",),
 }
 
 # Functions of libraries: they need no line in our sources.

@@ -99,7 +99,7 @@ def doubts(process, stages, rest, n):
 
 
 class Stages(Measurement):
-    names = ("bus.stage", "provider.stage", "consumer.stage")
+    names = ("stage.bus", "stage.provider", "stage.consumer")
     once = True
 
     def round(self):
@@ -150,7 +150,7 @@ class Stages(Measurement):
             total = sum(stages.values())
             self.bench.warnings += doubts(process, stages, rest, len(chains[pid]))
             for stage, us in stages.items():
-                yield record(f"{process}.stage", us / result["exchanges"], "µs", {"stage": stage}, share=round(us / total, 4))
+                yield record(f"stage.{process}", us / result["exchanges"], "µs", {"stage": stage}, share=round(us / total, 4))
 
 
 def measurements(bench):
