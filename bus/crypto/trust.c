@@ -177,8 +177,28 @@ void trust_crl_info(const struct trust *trust, size_t i, struct trust_crl_info *
     crl_describe(crl, out->issuer, out->name, sizeof(out->name), out->number, sizeof(out->number));
     /* A list without a time that can be read is refused when it is added. */
     time_of(X509_CRL_get0_nextUpdate(crl->crl), &out->next_update);
+    time_of(X509_CRL_get0_lastUpdate(crl->crl), &out->this_update);
     out->proven = crl_list_proven(trust->crls, i);
     out->current = crl_list_current(trust->crls, i);
+}
+
+static ssize_t crl_of_issuer(const struct trust *trust, X509 *leaf, X509 *issuer)
+{
+    if (X509_NAME_cmp(X509_get_issuer_name(leaf), X509_get_subject_name(issuer)) != 0 ||
+        X509_verify(leaf, X509_get0_pubkey(issuer)) != 1)
+        return -1;
+    return crl_list_newest_of(trust->crls, issuer);
+}
+
+ssize_t trust_crl_of(const struct trust *trust, const struct chain *chain)
+{
+    X509 *leaf = chain_leaf(chain);
+    ssize_t found = chain_count(chain) > 1 ? crl_of_issuer(trust, leaf, chain_certificate(chain, 1)) : -1;
+
+    for (size_t n = 0; n < trust->anchor_count && found < 0; n++)
+        found = crl_of_issuer(trust, leaf, trust->anchors[n].certificate);
+    ERR_clear_error();
+    return found;
 }
 
 bool trust_prove_crl(const struct trust *trust, size_t i, const struct chain *chain)

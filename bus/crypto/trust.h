@@ -69,11 +69,14 @@ struct trust_crl_info {
     uint8_t issuer[HASH_SIZE]; /* of its name and key: whose list it is */
     char name[256];            /* of the issuer, for people */
     char number[64];           /* decimal */
-    uint64_t next_update;
+    uint64_t this_update, next_update;
     bool proven;
     bool current; /* else another one stands in its place, and its age is nobody's concern */
 };
 void trust_crl_info(const struct trust *trust, size_t i, struct trust_crl_info *out);
+/* Position of the CRL that the leaf of a chain is judged by: that of its issuer, which is the next in the
+ * chain or an anchor. -1: the set has none. */
+ssize_t trust_crl_of(const struct trust *trust, const struct chain *chain);
 /* Is CRL i proven, or signed by an anchor of the set, or by a CA certificate of a chain (NULL: none is at
  * hand)? Then it is proven from now on. That the chain leads to an anchor is the caller's knowledge. Verdicts
  * are remembered, so it may be asked often. */

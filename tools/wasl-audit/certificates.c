@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <inttypes.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,8 +101,10 @@ static int load(struct reader *reader, struct certificate *certificate, struct e
     } else if (found == 0) {
         char hex[2 * HASH_SIZE + 1];
         hex_encode(certificate->object, HASH_SIZE, hex);
-        error_set(&fault, ERROR_INTEGRITY, "the trust store has no object %s, the chain of its certificate",
-                  hex);
+        error_set(&fault, ERROR_INTEGRITY,
+                  "the trust store has no object %s, the chain of its certificate (named by entry %" PRIu64
+                  ")",
+                  hex, certificate->entry);
     } else {
         certificate->chain = chain_parse_der(buffer_bytes(&der), &fault);
         if (certificate->chain != NULL &&

@@ -6,6 +6,7 @@ int command_log(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_stats(int argc, char **argv);
+int command_replay(int argc, char **argv);
 int command_tiles(int argc, char **argv);
 
 #endif

@@ -6,13 +6,29 @@
 #include <stdio.h>
 #include <string.h>
 
+static void keep(struct kept_findings *kept, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static void keep(struct kept_findings *kept, const char *format, va_list args)
+{
+    buffer_vprintf(&kept->lines, format, args);
+    buffer_append(&kept->lines, "", 1);
+}
+
 void finding(struct findings *findings, const char *format, ...)
 {
-    if (findings->count++ >= FINDINGS_SHOWN)
-        return;
-    progress_clear(findings->progress);
     va_list args;
+    findings->count++;
     va_start(args, format);
+    if (findings->kept != NULL) {
+        keep(findings->kept, format, args);
+        va_end(args);
+        return;
+    }
+    if (findings->count > FINDINGS_SHOWN) {
+        va_end(args);
+        return;
+    }
+    progress_clear(findings->progress);
     fputs("WRONG  ", stdout);
     vprintf(format, args);
     putchar('\n');
@@ -23,9 +39,8 @@ void finding_keep(struct kept_findings *kept, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    buffer_vprintf(&kept->lines, format, args);
+    keep(kept, format, args);
     va_end(args);
-    buffer_append(&kept->lines, "", 1);
 }
 
 void findings_take(struct findings *findings, struct kept_findings *kept)

@@ -19,6 +19,8 @@ static const struct command {
     {"show", command_show, "everything about one exchange or entry, with its signature and proof"},
     {"verify", command_verify, "is the ledger whole, unchanged, and the one seen before?"},
     {"stats", command_stats, "how many exchanges, by purpose, service, pair, outcome, hour or day"},
+    {"replay", command_replay,
+     "an exchange or a period as a time line: by what was in force then, and by another registry"},
     {"tiles", command_tiles, "a copy of the whole ledger as a folder that anybody can verify"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -2,68 +2,23 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "registry/decide.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CRLS_MOST 64 /* kept at once: one of each issuer counts */
-/* The bus judges a message a moment before it writes the entry: for so long after a change the state before
- * counts too. */
-#define OVERLAP (5 * MICROSECONDS)
 /* Whether a revocation list was too old is a matter of the bus's configuration then; what it revokes is not.
  */
 #define CRL_GRACE (3650 * DAY_MICROSECONDS)
-
-struct view {
-    struct registry *registry;
-    struct trust *trust;
-};
-
-struct moment {
-    atomic_uint references;
-    struct view now, before; /* registry NULL: none */
-    uint64_t changed;
-};
 
 struct review {
     struct reader *reader;
     const struct registry_authority *authority;
     struct moment *moment;
-    uint8_t hash[HASH_SIZE]; /* of the registry taken up last */
-    struct buffer crls[CRLS_MOST];
-    size_t crl_count;
+    struct registry *last;   /* the one believed last: its authority signs the next */
+    uint8_t hash[HASH_SIZE]; /* of the registry taken up last, readable or not */
+    struct trust *trust;     /* the set made last: its revocation lists go over into the next */
 };
-
-static struct moment *moment_new(void)
-{
-    struct moment *moment = memory_zeroed(1, sizeof *moment);
-    atomic_init(&moment->references, 1);
-    return moment;
-}
-
-static void view_free(struct view *view)
-{
-    trust_free(view->trust);
-    registry_free(view->registry);
-}
-
-void moment_free(struct moment *moment)
-{
-    if (moment == NULL || atomic_fetch_sub(&moment->references, 1) != 1)
-        return;
-    view_free(&moment->now);
-    view_free(&moment->before);
-    free(moment);
-}
-
-struct moment *review_moment(struct review *review)
-{
-    atomic_fetch_add(&review->moment->references, 1);
-    return review->moment;
-}
 
 struct review *review_new(struct reader *reader, const struct registry_authority *authority)
 {
@@ -71,6 +26,7 @@ struct review *review_new(struct reader *reader, const struct registry_authority
     review->reader = reader;
     review->authority = memory_copy(authority, sizeof *authority);
     review->moment = moment_new();
+    review->trust = trust_new();
     return review;
 }
 
@@ -79,46 +35,105 @@ void review_free(struct review *review)
     if (review == NULL)
         return;
     moment_free(review->moment);
-    for (size_t i = 0; i < review->crl_count; i++)
-        buffer_free(&review->crls[i]);
+    registry_free(review->last);
+    trust_free(review->trust);
     free((void *)(uintptr_t)review->authority);
     free(review);
 }
 
-/* Takes over the registry. */
-static void change(struct review *review, struct registry *registry, uint64_t time, uint64_t index,
-                   struct kept_findings *findings)
+struct moment *review_moment(struct review *review)
 {
-    struct trust *trust = trust_new();
-    struct error e = {0};
-    const char *name;
-    struct bytes pem;
-    for (size_t i = 0; registry_anchor(registry, i, &name, &pem); i++)
-        if (trust_add_anchor(trust, name, pem, &e) != 0)
-            finding_keep(findings, "entry %" PRIu64 ": trust anchor %s of its registry cannot be used: %s",
-                         index, name, e.text);
-    for (size_t i = 0; i < review->crl_count; i++)
-        if (trust_add_crl(trust, buffer_bytes(&review->crls[i]), &e) < 0 && i == review->crl_count - 1)
-            finding_keep(findings, "entry %" PRIu64 ": a revocation list in force cannot be used: %s", index,
-                         e.text);
-    trust_set_crl_grace(trust, CRL_GRACE);
-    struct moment *last = review->moment;
-    review->moment = moment_new();
-    review->moment->now = (struct view){registry, trust};
-    review->moment->changed = time;
-    if (last->now.registry != NULL)
-        review->moment->before = (struct view){registry_ref(last->now.registry), trust_ref(last->now.trust)};
-    moment_free(last);
+    return moment_ref(review->moment);
 }
 
-/* The object, or NULL-length with a finding (whoever checks objects has named it already). -1 reading failed.
- */
-static int fetch(struct review *review, const uint8_t hash[HASH_SIZE], struct buffer *out, struct error *e)
+/* The next moment, whose view is not made yet. */
+static struct moment *next_moment(struct review *review, uint64_t time)
 {
+    struct moment *last = review->moment, *moment = moment_new();
+    moment->changed = time;
+    const struct view *before = last->now.registry != NULL ? &last->now : &last->before;
+    if (before->registry != NULL)
+        moment->before = (struct view){registry_ref(before->registry), trust_ref(before->trust)};
+    if (last->crl_lost != NULL)
+        moment->crl_lost = string_copy(last->crl_lost);
+    moment_free(last);
+    return review->moment = moment;
+}
+
+/* A set of the anchors of the registry believed last, the lists so far, and one more (empty: none). *taken:
+ * as trust_add_crl, of that one; e too. */
+static void make_trust(struct review *review, struct bytes crl, int *taken, uint64_t index,
+                       struct kept_findings *findings, struct error *e)
+{
+    struct trust *trust = trust_new();
+    struct error fault = {0};
+    const char *name;
+    struct bytes pem;
+    for (size_t i = 0; review->last != NULL && registry_anchor(review->last, i, &name, &pem); i++)
+        if (trust_add_anchor(trust, name, pem, &fault) != 0)
+            finding_keep(findings, "entry %" PRIu64 ": trust anchor %s of its registry cannot be used: %s",
+                         index, name, fault.text);
+    size_t count = trust_crl_hashes(review->trust, NULL, 0);
+    for (size_t i = 0; i < count; i++)
+        BUG_ON(trust_take_crl(trust, review->trust, i, &fault) < 0); /* as many were there before */
+    *taken = crl.len > 0 ? trust_add_crl(trust, crl, e) : 0;
+    trust_set_crl_grace(trust, CRL_GRACE);
+    trust_free(review->trust);
+    review->trust = trust;
+}
+
+/* What is in force from here on: the registry believed last, and the set made last. */
+static void change(struct review *review, uint64_t time)
+{
+    next_moment(review, time)->now = (struct view){registry_ref(review->last), trust_ref(review->trust)};
+}
+
+/* The object; 0 with words where it is missing or damaged. -1 reading failed. */
+static int fetch(struct review *review, const uint8_t hash[HASH_SIZE], const struct record *record,
+                 const char *what, struct buffer *out, struct buffer *words, struct error *e)
+{
+    char hex[2 * HASH_SIZE + 1];
     int found = reader_object(review->reader, hash, out, e);
-    if (found < 0 && e->kind == ERROR_INTEGRITY)
-        return 0;
-    return found;
+    if (found == 1 || (found < 0 && e->kind != ERROR_INTEGRITY))
+        return found;
+    hex_encode(hash, HASH_SIZE, hex);
+    buffer_printf(words, "the %s %s, named by entry %" PRIu64 ", %s", what, hex, record->index,
+                  found == 0 ? "is not in the trust store" : "is not what it was");
+    buffer_append(words, "", 1);
+    return 0;
+}
+
+static void lose_registry(struct review *review, const struct record *record, const char *words)
+{
+    next_moment(review, record->entry.time)->registry_lost = string_copy(words);
+}
+
+static void lose_crl(struct review *review, const struct record *record, const char *words)
+{
+    const struct moment *last = review->moment;
+    struct view now = {0};
+    if (last->crl_lost != NULL)
+        return;
+    if (last->now.registry != NULL)
+        now = (struct view){registry_ref(last->now.registry), trust_ref(last->now.trust)};
+    char *registry_lost = last->registry_lost != NULL ? string_copy(last->registry_lost) : NULL;
+    struct moment *moment = next_moment(review, record->entry.time);
+    moment->now = now;
+    moment->registry_lost = registry_lost;
+    moment->crl_lost = string_copy(words);
+}
+
+/* Believed by its predecessor's authority. Where that is none, or a version between is missing, by the one
+ * that the auditor has named. */
+static struct registry *open_registry(const struct review *review, struct bytes file, struct error *fault)
+{
+    bool broken = review->moment->registry_lost != NULL;
+    struct registry *registry = NULL;
+    if (review->last != NULL)
+        registry = registry_open_signed(file, review->last, NULL, NULL, fault);
+    if (registry == NULL && (review->last == NULL || broken))
+        registry = registry_open_signed(file, NULL, review->authority, NULL, fault);
+    return registry;
 }
 
 static int take_registry(struct review *review, const struct record *record, struct kept_findings *findings,
@@ -129,23 +144,29 @@ static int take_registry(struct review *review, const struct record *record, str
     if (memcmp(hash, none, HASH_SIZE) == 0 || memcmp(hash, review->hash, HASH_SIZE) == 0)
         return 0;
     memcpy(review->hash, hash, HASH_SIZE);
-    struct buffer file = {0};
-    int found = fetch(review, hash, &file, e);
+    struct buffer file = {0}, words = {0};
+    int found = fetch(review, hash, record, "registry", &file, &words, e);
+    if (found == 0)
+        lose_registry(review, record, (const char *)words.data);
     if (found == 1) {
         struct error fault = {0};
-        struct registry *registry = NULL;
-        struct registry *last = review->moment->now.registry;
-        if (last != NULL)
-            registry = registry_open_signed(buffer_bytes(&file), last, NULL, NULL, &fault);
-        else
-            registry = registry_open_signed(buffer_bytes(&file), NULL, review->authority, NULL, &fault);
-        if (registry == NULL)
+        struct registry *registry = open_registry(review, buffer_bytes(&file), &fault);
+        if (registry == NULL) {
             finding_keep(findings, "entry %" PRIu64 ": the registry that it names: %s", record->index,
                          fault.text);
-        else
-            change(review, registry, record->entry.time, record->index, findings);
+            buffer_printf(&words, "the registry that entry %" PRIu64 " names: %s", record->index, fault.text);
+            buffer_append(&words, "", 1);
+            lose_registry(review, record, (const char *)words.data);
+        } else {
+            int taken;
+            registry_free(review->last);
+            review->last = registry;
+            make_trust(review, (struct bytes){0}, &taken, record->index, findings, NULL);
+            change(review, record->entry.time);
+        }
     }
     buffer_free(&file);
+    buffer_free(&words);
     return found < 0 ? -1 : 0;
 }
 
@@ -154,87 +175,64 @@ static int take_crl(struct review *review, const struct record *record, struct k
 {
     if (record->entry.type != ENTRY_REGISTRY || record->entry.object_kind != 3 || !record->entry.has_object)
         return 0;
-    struct buffer crl = {0};
-    int found = fetch(review, record->entry.object, &crl, e);
-    if (found != 1) {
-        buffer_free(&crl);
-        return found;
+    struct buffer crl = {0}, words = {0};
+    struct error fault = {0};
+    int found = fetch(review, record->entry.object, record, "revocation list", &crl, &words, e);
+    int taken = -1;
+    if (found == 1)
+        make_trust(review, buffer_bytes(&crl), &taken, record->index, findings, &fault);
+    if (found == 1 && taken < 0) {
+        finding_keep(findings, "entry %" PRIu64 ": a revocation list in force cannot be used: %s",
+                     record->index, fault.text);
+        buffer_printf(&words, "the revocation list that entry %" PRIu64 " names cannot be used: %s",
+                      record->index, fault.text);
+        buffer_append(&words, "", 1);
     }
-    if (review->crl_count == CRLS_MOST) {
-        buffer_free(&review->crls[0]);
-        memmove(&review->crls[0], &review->crls[1], (CRLS_MOST - 1) * sizeof review->crls[0]);
-        review->crl_count--;
+    if (found >= 0 && taken < 0)
+        lose_crl(review, record, (const char *)words.data);
+    else if (taken == 0 && review->moment->now.registry != NULL)
+        change(review, record->entry.time);
+    buffer_free(&crl);
+    buffer_free(&words);
+    return found < 0 ? -1 : 0;
+}
+
+/* A list of an issuing CA is proven by a chain that leads to an anchor, and only one that is proven puts
+ * older ones out: else the lists of a year would be too many. A chain that is missing is named by whoever
+ * needs it. */
+static int take_chain(struct review *review, const struct record *record, struct error *e)
+{
+    if (record->entry.type != ENTRY_REGISTRY || record->entry.object_kind != 2 || !record->entry.has_object ||
+        review->last == NULL)
+        return 0;
+    struct buffer der = {0};
+    struct error fault = {0};
+    int found = reader_object(review->reader, record->entry.object, &der, &fault);
+    struct chain *chain = found == 1 ? chain_parse_der(buffer_bytes(&der), &fault) : NULL;
+    char *subject = chain != NULL ? chain_subject(chain) : NULL;
+    const struct registry_member *member;
+    for (size_t i = 0; subject != NULL && (member = registry_member_at(review->last, i)) != NULL; i++) {
+        if (strcmp(member->certificate_subject, subject) != 0)
+            continue;
+        struct chain *path = trust_path(review->trust, chain, member->anchor, subject);
+        size_t count = path != NULL ? trust_crl_hashes(review->trust, NULL, 0) : 0;
+        for (size_t n = 0; n < count; n++)
+            trust_prove_crl(review->trust, n, path);
+        chain_free(path);
     }
-    review->crls[review->crl_count++] = crl;
-    struct registry *registry = review->moment->now.registry;
-    if (registry != NULL)
-        change(review, registry_ref(registry), record->entry.time, record->index, findings);
-    return 0;
+    free(subject);
+    chain_free(chain);
+    buffer_free(&der);
+    if (found >= 0 || fault.kind == ERROR_INTEGRITY)
+        return 0;
+    *e = fault;
+    return -1;
 }
 
 int review_note(struct review *review, const struct record *record, struct kept_findings *findings,
                 struct error *e)
 {
-    if (take_crl(review, record, findings, e) != 0)
+    if (take_crl(review, record, findings, e) != 0 || take_chain(review, record, e) != 0)
         return -1;
     return take_registry(review, record, findings, e);
-}
-
-static bool view_trusts(const struct view *view, const struct record *record,
-                        const struct certificate *certificate, uint64_t time, char words[256])
-{
-    const struct registry_member *member = registry_member(view->registry, header_signer(&record->header));
-    if (member == NULL) {
-        snprintf(words, 256, "its signer is not in the registry of then");
-        return false;
-    }
-    if (member->suspended) {
-        snprintf(words, 256, "admitted, although the registry of then suspends its signer");
-        return false;
-    }
-    struct verified_key key;
-    enum refusal refusal = trust_verify(view->trust, certificate->chain, member->anchor,
-                                        member->certificate_subject, time, &key);
-    if (refusal != REFUSAL_NONE)
-        snprintf(words, 256, "admitted, although by what was in force then: %.200s", refusal_words(refusal));
-    return refusal == REFUSAL_NONE;
-}
-
-static bool view_grants(const struct view *view, const struct record *record, uint64_t time, char words[256])
-{
-    if (!record_is(record, ENTRY_ADMITTED, MESSAGE_REQUEST))
-        return true;
-    char service[IDENTIFIER_MOST + CODE_MOST + 2];
-    struct question question;
-    header_question(&record->header, time, service, &question);
-    struct decision decision;
-    decide(view->registry, &question, &decision);
-    if (decision.refusal != REFUSAL_NONE)
-        snprintf(words, 256, "admitted, although by the registry of then: %.200s",
-                 refusal_words(decision.refusal));
-    return decision.refusal == REFUSAL_NONE;
-}
-
-static bool view_allows(const struct view *view, const struct record *record,
-                        const struct certificate *certificate, uint64_t time, char words[256])
-{
-    return view_trusts(view, record, certificate, time, words) && view_grants(view, record, time, words);
-}
-
-bool moment_allows(const struct moment *moment, const struct record *record,
-                   const struct certificate *certificate, char words[256])
-{
-    uint64_t time = record->entry.time;
-    if (moment->now.registry == NULL)
-        return true;
-    char other[256];
-    /* The words of the first attempt are the ones to show. */
-    if (view_allows(&moment->now, record, certificate, time, words))
-        return true;
-    if (time - moment->changed < OVERLAP && moment->before.registry != NULL &&
-        view_allows(&moment->before, record, certificate, time, other))
-        return true;
-    uint64_t earliest = time > OVERLAP ? time - OVERLAP : 0;
-    return record->header.created >= earliest && record->header.created < time &&
-           view_allows(&moment->now, record, certificate, record->header.created, other);
 }

@@ -1,16 +1,12 @@
 #include "rules.h"
 
 #include "base/clock.h"
-#include "exchanges.h"
 #include "wire/envelope.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How long after an exchange's expiry its end may still be missing: the bus writes time-outs by a timer, in
- * batches. */
-#define END_GRACE (30 * MICROSECONDS)
 /* Clock skew that a message may have (proto/README.md, section 8), and what may pass between judging and
  * writing. */
 #define SKEW (60 * MICROSECONDS)
@@ -217,6 +213,11 @@ void rules_entry(struct rules *rules, const struct record *record)
     }
 }
 
+const struct exchange *rules_exchange(const struct rules *rules, const uint8_t id[16])
+{
+    return exchanges_find(rules->exchanges, id);
+}
+
 /* Of the exchanges that should have ended. */
 struct left_open {
     uint64_t last_time;
@@ -226,7 +227,7 @@ struct left_open {
 static bool still_open(void *arg, const struct exchange *exchange)
 {
     struct left_open *left = arg;
-    if (exchange->terminal == NO_ENTRY && exchange->expires + END_GRACE < left->last_time)
+    if (exchange->terminal == NO_ENTRY && exchange->expires + RULES_END_GRACE < left->last_time)
         buffer_append(&left->requests, &exchange->request, sizeof exchange->request);
     return true;
 }

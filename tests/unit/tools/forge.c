@@ -126,6 +126,7 @@ void forge_bare(struct forge *forge)
     buffer_free(&vkey);
     forge->entries = memory_zeroed(FORGE_MOST, sizeof *forge->entries);
     forge->time = FORGE_START;
+    forge->version = 1;
 }
 
 void forge_new(struct forge *forge)
@@ -167,7 +168,7 @@ uint64_t forge_entry(struct forge *forge, struct entry *entry)
     if (entry->time == 0)
         entry->time = forge->time;
     if (entry->registry_version == 0) {
-        entry->registry_version = 1;
+        entry->registry_version = forge->version;
         memcpy(entry->registry_hash, forge->registry, HASH_SIZE);
     }
     entry_encode(entry, &forge->entries[forge->count]);

@@ -19,6 +19,7 @@ struct forge {
     uint8_t certificate[HASH_SIZE]; /* of that member */
     uint8_t chain[HASH_SIZE];       /* object */
     uint8_t registry[HASH_SIZE];    /* object */
+    uint64_t version;               /* of it */
     struct buffer *entries;
     size_t count;
     uint64_t time;
