@@ -72,17 +72,33 @@ void queue_free(struct queue *q)
 
 bool queue_put(struct queue *q, void *item)
 {
-    bool taken = false;
+    return queue_put_all(q, &item, 1);
+}
+
+/* Under the lock, when there is room. */
+static void append(struct queue *q, void *item)
+{
     BUG_ON(item == NULL);
+    if (q->lanes != NULL)
+        lanes_put(q->lanes, q->owner(item), q->cost(item), item);
+    else
+        q->items[(q->first + q->length) % q->most] = item;
+    q->length++;
+}
+
+bool queue_put_all(struct queue *q, void *const *items, size_t count)
+{
+    bool taken = false;
     pthread_mutex_lock(&q->lock);
-    if (!q->closed && q->length < q->most) {
-        if (q->lanes != NULL)
-            lanes_put(q->lanes, q->owner(item), q->cost(item), item);
-        else
-            q->items[(q->first + q->length) % q->most] = item;
-        if (q->length++ == 0)
+    if (!q->closed && count <= q->most - q->length) {
+        if (q->length == 0 && count > 0)
             BUG_ON(eventfd_write(q->event, 1) != 0);
-        pthread_cond_signal(&q->changed);
+        for (size_t i = 0; i < count; i++)
+            append(q, items[i]);
+        if (count == 1)
+            pthread_cond_signal(&q->changed);
+        else
+            pthread_cond_broadcast(&q->changed);
         taken = true;
     }
     pthread_mutex_unlock(&q->lock);

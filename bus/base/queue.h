@@ -18,6 +18,8 @@ struct queue *queue_new_fair(size_t most, const char *(*owner)(const void *item)
 void queue_free(struct queue *queue); /* must be empty; NULL is harmless */
 /* False when full or closed: the caller keeps the item. Never waits. */
 bool queue_put(struct queue *queue, void *item);
+/* All of them, in order, or none: whoever waits is woken once for all, not once for each. */
+bool queue_put_all(struct queue *queue, void *const *items, size_t count);
 void *queue_take(struct queue *queue); /* NULL when empty; never waits */
 /* Waits until there is an item, at most `microseconds` (UINT64_MAX: for ever). NULL: closed and empty, or
  * time out. */

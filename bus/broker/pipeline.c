@@ -115,6 +115,11 @@ struct queue *pipeline_results(struct pipeline *pipeline)
 
 void pipeline_pass(struct queue *queue, struct job *job)
 {
-    bool put = queue_put(queue, job);
+    pipeline_pass_all(queue, &job, 1);
+}
+
+void pipeline_pass_all(struct queue *queue, struct job *const *jobs, size_t count)
+{
+    bool put = queue_put_all(queue, (void *const *)jobs, count);
     BUG_ON(!put);
 }

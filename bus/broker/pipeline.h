@@ -31,5 +31,7 @@ struct queue *pipeline_writer(struct pipeline *pipeline);
 struct queue *pipeline_results(struct pipeline *pipeline);
 /* For any thread behind the door: the next queue always has room. */
 void pipeline_pass(struct queue *queue, struct job *job);
+/* A batch, with one wake for all of it. */
+void pipeline_pass_all(struct queue *queue, struct job *const *jobs, size_t count);
 
 #endif

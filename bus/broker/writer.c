@@ -332,6 +332,7 @@ static void write_batch(struct writer *w)
     }
     note_disk(w);
     const struct receipts_source after = {w->options.ledger, w->options.status, w->stopped};
+    size_t done = 0; /* they move to the front */
     for (size_t i = 0; i < w->count; i++) {
         if (w->again[i]) {
             judge_again(w, w->batch[i]);
@@ -339,8 +340,10 @@ static void write_batch(struct writer *w)
         }
         if (receipts_give(&after, w->batch[i], &w->results[i], &e) < 0)
             fatal("ledger_read_failed", &e);
-        pipeline_pass(pipeline_results(w->options.pipeline), w->batch[i]);
+        w->batch[done++] = w->batch[i];
     }
+    /* At once: one by one, each would wake the I/O thread for itself. */
+    pipeline_pass_all(pipeline_results(w->options.pipeline), w->batch, done);
 }
 
 static uint64_t patience(const struct writer *w)

@@ -55,6 +55,26 @@ static void the_event_descriptor_is_readable_exactly_while_there_is_something(vo
     queue_free(q);
 }
 
+static void many_are_put_all_or_none(void **state)
+{
+    (void)state;
+    void *items[] = {&numbers[0], &numbers[1], &numbers[2]};
+    struct queue *q = queue_new(4);
+    assert_true(queue_put_all(q, items, 0));
+    assert_false(is_readable(q));
+    assert_true(queue_put_all(q, items, 3));
+    assert_true(is_readable(q));
+    assert_false(queue_put_all(q, items, 2));
+    assert_int_equal(queue_length(q), 3);
+    assert_true(queue_put_all(q, items, 1));
+    for (int i = 0; i < 4; i++)
+        assert_ptr_equal(queue_take(q), items[i % 3]);
+    assert_false(is_readable(q));
+    queue_close(q);
+    assert_false(queue_put_all(q, items, 1));
+    queue_free(q);
+}
+
 static void a_closed_queue_takes_nothing_and_gives_what_it_has(void **state)
 {
     (void)state;
@@ -126,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_come_out_in_order_and_the_bound_holds),
         cmocka_unit_test(the_event_descriptor_is_readable_exactly_while_there_is_something),
+        cmocka_unit_test(many_are_put_all_or_none),
         cmocka_unit_test(a_closed_queue_takes_nothing_and_gives_what_it_has),
         cmocka_unit_test(a_wait_that_brings_nothing_ends),
         cmocka_unit_test(every_item_goes_to_exactly_one_of_many_workers),
