@@ -8,6 +8,7 @@
 #include "manners/heart.h"
 #include "broker/evidence.h"
 #include "broker/limiter.h"
+#include "broker/pace.h"
 #include "broker/receipts.h"
 #include "ledger.pb-c.h"
 
@@ -34,6 +35,7 @@ struct writer {
     struct job *batch[BATCH_CAPACITY];
     struct ledger_result results[BATCH_CAPACITY];
     size_t count;
+    struct pace pace;
     uint64_t now;
     bool again[BATCH_CAPACITY]; /* judged by another snapshot: back to admit */
     bool full;                  /* above STATUS_DISK_ADMITS at the last commit */
@@ -264,17 +266,22 @@ static void put_job(struct writer *w, struct job *job, struct ledger_result *res
 
 /* --- the thread --- */
 
-/* Everything that waits, up to the bounds. */
+/* Everything that waits, up to the bound; where many more are about to come, after a moment for them. */
 static void gather(struct writer *w, struct job *first)
 {
     struct queue *queue = pipeline_writer(w->options.pipeline);
-    uint64_t until = clock_monotonic() + w->options.batch_time;
+    uint64_t window = w->options.batch_time;
+    uint64_t wait = pace_wait(&w->pace, window, atomic_load(&w->options.status->exchanges_open));
+    if (wait > 0 && queue_length(queue) + 1 < w->options.batch_messages && !atomic_load(&w->closing))
+        usleep((useconds_t)wait);
     w->count = 0;
     for (struct job *job = first; job != NULL; job = queue_take(queue)) {
         w->batch[w->count++] = job;
-        if (w->count == w->options.batch_messages || clock_monotonic() >= until)
+        if (w->count == w->options.batch_messages)
             break;
     }
+    if (w->count > 0)
+        pace_note(&w->pace, clock_monotonic(), w->count, window);
 }
 
 static bool writes(const struct job *job)
@@ -369,6 +376,7 @@ static void *writer_thread(void *arg)
         if (first == NULL && rest_due(w) > w->now)
             continue;
         gather(w, first);
+        w->now = clock_wall();
         write_batch(w);
     }
 }
