@@ -60,7 +60,8 @@ static void reserve(struct buffer *b, size_t more)
     size_t need = b->len + more;
     if (need <= b->capacity)
         return;
-    size_t capacity = b->capacity < 64 ? 64 : b->capacity;
+    /* Most are filled by one append and then kept: their size is known. What grows doubles. */
+    size_t capacity = b->data == NULL ? (need + 63) & ~(size_t)63 : b->capacity;
     while (capacity < need)
         capacity *= 2;
     uint8_t *data = malloc(capacity);

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What one costs besides its bytes: its row here, and what malloc adds to each of its parts. */
+#define OVERHEAD ((uint64_t)512)
+
 struct kept {
     uint8_t id[16];
     struct delivery *delivery;
@@ -30,7 +33,7 @@ static void drop_oldest(struct cache *cache)
     cache->oldest = kept->newer;
     if (cache->oldest == NULL)
         cache->newest = NULL;
-    cache->bytes -= kept->delivery->bytes;
+    cache->bytes -= kept->delivery->bytes + OVERHEAD;
     map_remove(cache->by_id, kept->id);
     delivery_free(kept->delivery);
     free(kept);
@@ -49,9 +52,10 @@ void cache_free(struct cache *cache)
 void cache_put(struct cache *cache, const uint8_t exchange_id[16], struct delivery *delivery)
 {
     /* An exchange has one response: what is there is it. */
-    if (delivery->bytes > cache->most || map_get(cache->by_id, exchange_id) != NULL)
+    const uint64_t cost = delivery->bytes + OVERHEAD;
+    if (cost > cache->most || map_get(cache->by_id, exchange_id) != NULL)
         return;
-    while (cache->bytes + delivery->bytes > cache->most)
+    while (cache->bytes + cost > cache->most)
         drop_oldest(cache);
     struct kept *kept = memory_zeroed(1, sizeof(*kept));
     memcpy(kept->id, exchange_id, sizeof(kept->id));
@@ -61,7 +65,7 @@ void cache_put(struct cache *cache, const uint8_t exchange_id[16], struct delive
     else
         cache->oldest = kept;
     cache->newest = kept;
-    cache->bytes += delivery->bytes;
+    cache->bytes += cost;
     map_put(cache->by_id, kept->id, kept);
 }
 

@@ -90,7 +90,7 @@ static const struct limit_rule rules[] = {
     RULE(pair_under_way, 32, 1, 65536),
     RULE(exchanges, 65536, 1, 1 << 22),
     RULE(body_bytes, 4 * MIB, 64 * 1024, 512 * MIB),
-    RULE(cache_bytes, 64 * MIB, 1, 16384 * MIB),
+    RULE(cache_bytes, 16 * MIB, 1, 16384 * MIB),
     RULE(pipeline_messages, 4096, 16, 1 << 20),
     RULE(pipeline_bytes, 256 * MIB, 1 * MIB, 16384 * MIB),
     RULE(batch_messages, 256, 1, 4096),

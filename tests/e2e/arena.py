@@ -18,7 +18,7 @@ HEAD = {name: bytes([1, verb]) for name, verb in session.VERBS.items()}
 
 def stated_bound(members, limits):
     """Of the bus's RssAnon, as bus/broker/README.md computes it."""
-    value = dict(pipeline_bytes=256 * MIB, waiting_bytes=128 * MIB, cache_bytes=64 * MIB, mailbox_bytes=64 * MIB,
+    value = dict(pipeline_bytes=256 * MIB, waiting_bytes=128 * MIB, cache_bytes=16 * MIB, mailbox_bytes=64 * MIB,
                  submit_bytes=16 * MIB) | limits
     each = value["submit_bytes"] + 2 * value["mailbox_bytes"] + 24 * MIB
     return (64 * MIB + value["pipeline_bytes"] + 5 * value["waiting_bytes"] // 2 + value["cache_bytes"] + members * each)
