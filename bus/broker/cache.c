@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one costs besides its bytes: its row here, and what malloc adds to each of its parts. */
-#define OVERHEAD ((uint64_t)512)
-
 struct kept {
     uint8_t id[16];
     struct delivery *delivery;
@@ -33,7 +30,7 @@ static void drop_oldest(struct cache *cache)
     cache->oldest = kept->newer;
     if (cache->oldest == NULL)
         cache->newest = NULL;
-    cache->bytes -= kept->delivery->bytes + OVERHEAD;
+    cache->bytes -= kept->delivery->bytes + CACHE_OVERHEAD;
     map_remove(cache->by_id, kept->id);
     delivery_free(kept->delivery);
     free(kept);
@@ -52,7 +49,7 @@ void cache_free(struct cache *cache)
 void cache_put(struct cache *cache, const uint8_t exchange_id[16], struct delivery *delivery)
 {
     /* An exchange has one response: what is there is it. */
-    const uint64_t cost = delivery->bytes + OVERHEAD;
+    const uint64_t cost = delivery->bytes + CACHE_OVERHEAD;
     if (cost > cache->most || map_get(cache->by_id, exchange_id) != NULL)
         return;
     while (cache->bytes + cost > cache->most)

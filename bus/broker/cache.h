@@ -6,6 +6,9 @@
 
 struct cache;
 
+/* What one costs besides its bytes: its row here, and what malloc adds to each of its parts. */
+#define CACHE_OVERHEAD ((uint64_t)512)
+
 struct cache *cache_new(uint64_t most_bytes);
 void cache_free(struct cache *cache); /* NULL is harmless */
 /* Takes its own reference. */

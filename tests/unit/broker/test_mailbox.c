@@ -163,7 +163,7 @@ static void the_cache_forgets_the_oldest_first(void **state)
 {
     (void)state;
     struct delivery *a = make(1, 1, 100, 50);
-    struct cache *cache = cache_new(3 * a->bytes);
+    struct cache *cache = cache_new(3 * (a->bytes + CACHE_OVERHEAD));
     uint8_t id[5][16];
     for (int i = 0; i < 5; i++) {
         memset(id[i], i + 1, 16);
