@@ -129,6 +129,47 @@ static void an_ecdsa_signature_outside_the_range_is_rejected(void **state)
     X509_free(certificate);
 }
 
+/* Verifying keeps what is ready for a key. That must not mix up keys: many more than are kept, in turn, and
+ * new ones where others have just been freed. */
+static void many_keys_in_turn_each_verify_their_own_only(void **state)
+{
+    enum { KEYS = 150 };
+    static EVP_PKEY *keys[KEYS];
+    static uint8_t signatures[KEYS][SIGNATURE_MOST];
+    struct bytes message = bytes_of_string("message");
+
+    (void)state;
+    for (size_t i = 0; i < KEYS; i++) {
+        X509 *certificate;
+        struct signer *signer = make_signer("P-256", &certificate);
+
+        assert_int_equal(signer->sign(signer, message, signatures[i], NULL), 64);
+        keys[i] = X509_get_pubkey(certificate);
+        signer_free(signer);
+        X509_free(certificate);
+    }
+    for (unsigned round = 0; round < 2; round++)
+        for (size_t i = 0; i < KEYS; i++) {
+            size_t other = (i + 1) % KEYS;
+
+            assert_true(signature_verify(keys[i], 1, message, bytes_make(signatures[i], 64)));
+            assert_false(signature_verify(keys[i], 1, message, bytes_make(signatures[other], 64)));
+            assert_false(signature_verify(keys[other], 1, message, bytes_make(signatures[i], 64)));
+            assert_false(signature_verify(keys[i], 3, message, bytes_make(signatures[i], 64)));
+            assert_true(signature_verify(keys[i], 1, message, bytes_make(signatures[i], 64)));
+        }
+    for (size_t i = 0; i < KEYS; i++)
+        EVP_PKEY_free(keys[i]);
+    for (size_t i = 0; i < KEYS; i++) { /* places that have just become free */
+        EVP_PKEY *fresh = pki_key(i % 2 == 0 ? "P-256" : "ED25519");
+
+        assert_false(signature_verify(fresh, 1, message, bytes_make(signatures[i], 64)));
+        assert_false(signature_verify(fresh, 3, message, bytes_make(signatures[i], 64)));
+        EVP_PKEY_free(fresh);
+    }
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
 static void keys_of_other_kinds_do_not_sign(void **state)
 {
     static const char *const others[] = {"P-384", "RSA3072", "RSA1024", "X25519"};
@@ -177,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_in_message_or_signature_is_rejected),
         cmocka_unit_test(another_algorithm_length_or_key_is_rejected),
         cmocka_unit_test(an_ecdsa_signature_outside_the_range_is_rejected),
+        cmocka_unit_test(many_keys_in_turn_each_verify_their_own_only),
         cmocka_unit_test(keys_of_other_kinds_do_not_sign),
         cmocka_unit_test(a_key_that_does_not_fit_its_certificate_is_refused),
     };
