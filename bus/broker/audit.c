@@ -9,106 +9,49 @@
 #include "base/unix_socket.h"
 #include "ledger/ledger.h"
 #include "ledger/truststore.h"
+#include "manners/readers.h"
 #include "tlog/tile.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <microhttpd.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-/* An entry bundle may have 16 MiB. So that slow readers cannot pile up answers, what is being sent is bounded
- * as a whole: past it a reader is told to come again. */
+/* An entry bundle may have 16 MiB: what is being sent is bounded as a whole. */
 #define UNDER_WAY_MOST   ((uint64_t)64 << 20)
 #define CONNECTIONS_MOST 32U
-#define IDLE_SECONDS     15U
-#define CONNECTION_MEMORY                                                                                    \
-    ((size_t)16 * 1024) /* request line and headers; larger ones are refused by the server */
 
 struct audit {
     struct ledger *ledger;
     struct truststore *trust;
     struct audit_status_source source;
-    struct MHD_Daemon *daemon;
-    uint64_t under_way; /* bytes of answers; only the server's one thread touches it */
-    char *path;         /* of the socket: ours to remove */
+    struct readers *readers;
+    char *path; /* of the socket: ours to remove */
 };
-
-/* An answer's bytes, counted until they are sent. */
-struct answer {
-    struct audit *audit;
-    struct buffer bytes;
-};
-
-static void answer_free(void *arg)
-{
-    struct answer *answer = arg;
-    answer->audit->under_way -= answer->bytes.len;
-    buffer_free(&answer->bytes);
-    free(answer);
-}
-
-static enum MHD_Result send_words(struct MHD_Connection *connection, unsigned status, const char *words)
-{
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(words), (void *)(uintptr_t)words, MHD_RESPMEM_PERSISTENT);
-    if (response == NULL)
-        return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
-    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, "Allow", "GET, HEAD");
-    if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
-        MHD_add_response_header(response, "Retry-After", "1");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
 
 /* Takes what is in `bytes`. */
-static enum MHD_Result send_bytes(struct audit *audit, struct MHD_Connection *connection,
-                                  struct buffer *bytes, const char *type, bool immutable)
+static enum MHD_Result send_bytes(struct MHD_Connection *connection, struct buffer *bytes, const char *type,
+                                  bool immutable)
 {
-    if (audit->under_way + bytes->len > UNDER_WAY_MOST) {
-        buffer_free(bytes);
-        return send_words(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Too much is being read: try again.\n");
-    }
-    struct answer *answer = memory_zeroed(1, sizeof *answer);
-    answer->audit = audit;
-    answer->bytes = *bytes;
-    *bytes = (struct buffer){0};
-    audit->under_way += answer->bytes.len;
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        answer->bytes.len, answer->bytes.data, answer_free, answer);
-    if (response == NULL) {
-        answer_free(answer);
-        return MHD_NO;
-    }
-    MHD_add_response_header(response, "Content-Type", type);
-    MHD_add_response_header(response, "Cache-Control",
-                            immutable ? "max-age=31536000, immutable" : "no-store");
-    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
-    MHD_destroy_response(response);
-    return result;
+    return readers_bytes(connection, bytes, type, immutable ? "max-age=31536000, immutable" : "no-store");
 }
 
 static enum MHD_Result send_not_found(struct MHD_Connection *connection)
 {
-    return send_words(connection, MHD_HTTP_NOT_FOUND, "There is no such thing here.\n");
+    return readers_words(connection, MHD_HTTP_NOT_FOUND, "There is no such thing here.\n");
 }
 
 /* found: what a reading function returned. */
-static enum MHD_Result send_found(struct audit *audit, struct MHD_Connection *connection, int found,
-                                  struct buffer *bytes, const char *type, bool immutable,
-                                  const struct error *e)
+static enum MHD_Result send_found(struct MHD_Connection *connection, int found, struct buffer *bytes,
+                                  const char *type, bool immutable, const struct error *e)
 {
     if (found == 1)
-        return send_bytes(audit, connection, bytes, type, immutable);
+        return send_bytes(connection, bytes, type, immutable);
     buffer_free(bytes);
     if (found == 0)
         return send_not_found(connection);
     log_error("audit_read_failed", "reason=%s", e->text);
-    return send_words(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "Reading failed: see the bus's log.\n");
+    return readers_words(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "Reading failed: see the bus's log.\n");
 }
 
 static void put_json_string(struct buffer *out, const char *text)
@@ -197,7 +140,7 @@ static enum MHD_Result send_status(struct audit *audit, struct MHD_Connection *c
     buffer_append_string(&out, ",\"alarms\":");
     alarms_json(&out);
     buffer_append_string(&out, "}\n");
-    return send_bytes(audit, connection, &out, "application/json", false);
+    return send_bytes(connection, &out, "application/json", false);
 }
 
 static enum MHD_Result send_metrics(struct audit *audit, struct MHD_Connection *connection)
@@ -206,7 +149,7 @@ static enum MHD_Result send_metrics(struct audit *audit, struct MHD_Connection *
     if (audit->source.refresh != NULL)
         audit->source.refresh(audit->source.refresh_arg);
     metrics_write(METRIC_SIDE_BUS, &out);
-    return send_bytes(audit, connection, &out, "text/plain; version=0.0.4; charset=utf-8", false);
+    return send_bytes(connection, &out, "text/plain; version=0.0.4; charset=utf-8", false);
 }
 
 static enum MHD_Result send_checkpoint(struct audit *audit, struct MHD_Connection *connection)
@@ -216,10 +159,10 @@ static enum MHD_Result send_checkpoint(struct audit *audit, struct MHD_Connectio
     ledger_checkpoint(audit->ledger, &note, &checkpoint);
     if (checkpoint.size == 0 || note.len == 0) {
         buffer_free(&note);
-        return send_words(connection, MHD_HTTP_NOT_FOUND,
-                          "The ledger is empty: there is no checkpoint yet.\n");
+        return readers_words(connection, MHD_HTTP_NOT_FOUND,
+                             "The ledger is empty: there is no checkpoint yet.\n");
     }
-    return send_bytes(audit, connection, &note, "text/plain; charset=utf-8", false);
+    return send_bytes(connection, &note, "text/plain; charset=utf-8", false);
 }
 
 static enum MHD_Result send_tile(struct audit *audit, struct MHD_Connection *connection, struct bytes path)
@@ -232,7 +175,7 @@ static enum MHD_Result send_tile(struct audit *audit, struct MHD_Connection *con
     int found = tile.kind == TILE_ENTRIES
                     ? ledger_read_bundle(audit->ledger, tile.number, tile.width, &bytes, &e)
                     : ledger_read_tile(audit->ledger, tile.level, tile.number, tile.width, &bytes, &e);
-    return send_found(audit, connection, found, &bytes, "application/octet-stream", true, &e);
+    return send_found(connection, found, &bytes, "application/octet-stream", true, &e);
 }
 
 static enum MHD_Result send_object(struct audit *audit, struct MHD_Connection *connection, const char *name)
@@ -243,11 +186,14 @@ static enum MHD_Result send_object(struct audit *audit, struct MHD_Connection *c
     struct buffer bytes = {0};
     struct error e = {0};
     int found = truststore_get(audit->trust, hash, &bytes, &e);
-    return send_found(audit, connection, found, &bytes, "application/octet-stream", true, &e);
+    return send_found(connection, found, &bytes, "application/octet-stream", true, &e);
 }
 
-static enum MHD_Result route(struct audit *audit, struct MHD_Connection *connection, const char *url)
+static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, const char *url)
 {
+    struct audit *audit = arg;
+    if (MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) != 0)
+        return send_not_found(connection);
     if (strcmp(url, "/checkpoint") == 0)
         return send_checkpoint(audit, connection);
     if (strcmp(url, "/status") == 0)
@@ -259,36 +205,6 @@ static enum MHD_Result route(struct audit *audit, struct MHD_Connection *connect
     if (strncmp(url, "/trust/", 7) == 0)
         return send_object(audit, connection, url + 7);
     return send_not_found(connection);
-}
-
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_size, void **request)
-{
-    static char seen;
-    (void)version;
-    (void)upload;
-    /* The server calls once for the head and again when all of the request is there: answered is the second,
-     * so that the connection stays in step. Whoever sends a body is cut off. */
-    if (*request == NULL) {
-        *request = &seen;
-        return MHD_YES;
-    }
-    if (*upload_size != 0)
-        return MHD_NO;
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        return send_words(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "This is for reading only.\n");
-    if (MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) != 0)
-        return send_not_found(connection);
-    return route(arg, connection, url);
-}
-
-/* Paths are compared as they come: nothing here has a name that needs an escape. */
-static size_t leave_escaped(void *arg, struct MHD_Connection *connection, char *text)
-{
-    (void)arg;
-    (void)connection;
-    return strlen(text);
 }
 
 struct audit *audit_start(const char *socket_path, struct ledger *ledger, struct truststore *trust,
@@ -305,14 +221,14 @@ struct audit *audit_start(const char *socket_path, struct ledger *ledger, struct
     audit->trust = trust;
     audit->source = *source;
     audit->path = string_copy(socket_path);
-    audit->daemon = MHD_start_daemon(
-        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, audit,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST,
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
-    if (audit->daemon == NULL) {
-        error_set(e, ERROR_IO, "cannot start the server of the audit socket %s", socket_path);
-        close(fd);
+    audit->readers = readers_start(&(struct readers_options){.socket = fd,
+                                                             .most = CONNECTIONS_MOST,
+                                                             .answer_most = UNDER_WAY_MOST,
+                                                             .answer = answer,
+                                                             .arg = audit},
+                                   e);
+    if (audit->readers == NULL) {
+        error_prefix(e, "the audit socket %s: ", socket_path);
         unlink(socket_path);
         free(audit->path);
         free(audit);
@@ -325,7 +241,7 @@ void audit_stop(struct audit *audit)
 {
     if (audit == NULL)
         return;
-    MHD_stop_daemon(audit->daemon); /* closes the listening socket, ends the thread, frees all answers */
+    readers_stop(audit->readers);
     unlink(audit->path);
     free(audit->path);
     free(audit);

@@ -11,8 +11,8 @@
  *   /status                           JSON for operators, no personal data
  *   /metrics                          for Prometheus (base/metrics.h)
  *
- * Anything else is 404, any method but GET and HEAD 405. Connections, request sizes, waiting and the bytes of
- * answers under way are bounded: a slow reader costs only itself.
+ * Anything else is 404, any method but GET and HEAD 405. Connections (32), request sizes, waiting and the
+ * bytes of answers under way are bounded, and a slow reader costs only itself (manners/readers.h).
  */
 #include "base/bytes.h"
 

@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/unix_socket.h"
+#include "manners/readers.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +14,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MOST  16U
-#define IDLE_SECONDS      15U
-#define CONNECTION_MEMORY ((size_t)16 * 1024)
-#define BACKLOG           16
+#define CONNECTIONS_MOST 16U
+#define UNDER_WAY_MOST   ((uint64_t)4 << 20)
+#define BACKLOG          16
 
 struct scrape {
     struct scrape_options options;
-    struct MHD_Daemon *daemon;
+    struct readers *readers;
     char address[SCRAPE_ADDRESS_MOST];
     char *unix_path; /* ours to remove; NULL */
 };
@@ -114,53 +113,16 @@ static int open_socket(struct scrape *scrape, struct error *e)
 
 /* --- answers --- */
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const struct buffer *text)
+static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, const char *url)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(text->len, text->data, MHD_RESPMEM_MUST_COPY);
-    if (response == NULL)
-        return MHD_NO;
-    MHD_add_response_header(response, "Content-Type",
-                            status == MHD_HTTP_OK ? "text/plain; version=0.0.4; charset=utf-8"
-                                                  : "text/plain; charset=utf-8");
-    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, "Allow", "GET, HEAD");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_size, void **request)
-{
-    static char seen;
     struct scrape *scrape = arg;
     struct buffer text = {0};
-    unsigned status = MHD_HTTP_OK;
-    (void)version;
-    (void)upload;
-    /* Once for the head and again when all of the request is there. Whoever sends a body is cut off. */
-    if (*request == NULL) {
-        *request = &seen;
-        return MHD_YES;
-    }
-    if (*upload_size != 0)
-        return MHD_NO;
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        status = MHD_HTTP_METHOD_NOT_ALLOWED;
-        buffer_append_string(&text, "This is for reading only.\n");
-    } else if (strcmp(url, "/metrics") != 0) {
-        status = MHD_HTTP_NOT_FOUND;
-        buffer_append_string(&text, "There is /metrics here, and nothing else.\n");
-    } else {
-        if (scrape->options.refresh != NULL)
-            scrape->options.refresh(scrape->options.arg);
-        metrics_write(scrape->options.side, &text);
-    }
-    enum MHD_Result result = answer(connection, status, &text);
-    buffer_free(&text);
-    return result;
+    if (strcmp(url, "/metrics") != 0)
+        return readers_words(connection, MHD_HTTP_NOT_FOUND, "There is /metrics here, and nothing else.\n");
+    if (scrape->options.refresh != NULL)
+        scrape->options.refresh(scrape->options.arg);
+    metrics_write(scrape->options.side, &text);
+    return readers_bytes(connection, &text, "text/plain; version=0.0.4; charset=utf-8", "no-store");
 }
 
 struct scrape *scrape_start(const struct scrape_options *options, struct error *e)
@@ -172,14 +134,14 @@ struct scrape *scrape_start(const struct scrape_options *options, struct error *
     if (fd < 0)
         goto failed;
     scrape->options.address = NULL; /* the caller's */
-    scrape->daemon = MHD_start_daemon(
-        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, scrape,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST,
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
-    if (scrape->daemon == NULL) {
-        error_set(e, ERROR_IO, "metrics %s: the HTTP server does not start", scrape->address);
-        close(fd);
+    scrape->readers = readers_start(&(struct readers_options){.socket = fd,
+                                                              .most = CONNECTIONS_MOST,
+                                                              .answer_most = UNDER_WAY_MOST,
+                                                              .answer = answer,
+                                                              .arg = scrape},
+                                    e);
+    if (scrape->readers == NULL) {
+        error_prefix(e, "metrics %s: ", scrape->address);
         goto failed;
     }
     return scrape;
@@ -198,8 +160,7 @@ void scrape_stop(struct scrape *scrape)
 {
     if (scrape == NULL)
         return;
-    if (scrape->daemon != NULL)
-        MHD_stop_daemon(scrape->daemon);
+    readers_stop(scrape->readers);
     if (scrape->unix_path != NULL)
         unlink(scrape->unix_path);
     free(scrape->unix_path);

@@ -222,6 +222,29 @@ static void status_is_json_for_operators(void **state)
     assert_true(output_has("25.0 %"));
 }
 
+/* Twice as many as the socket serves at once say nothing, and as many begin and do not end. */
+static void silent_and_dripping_readers_keep_nobody_from_the_status(void **state)
+{
+    int fds[128];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)state;
+    strcpy(address.sun_path, bus.socket);
+    for (int i = 0; i < 128; i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&address, sizeof address), 0);
+        if (i % 2 == 1)
+            (void)!send(fds[i], "GET /sta", 8, MSG_NOSIGNAL);
+    }
+    for (int round = 0; round < 3; round++) {
+        for (int i = 1; i < 128; i += 2)
+            (void)!send(fds[i], "t", 1, MSG_NOSIGNAL);
+        assert_int_equal(get("/status"), 200);
+        assert_int_equal(get("/checkpoint"), 404);
+    }
+    for (int i = 0; i < 128; i++)
+        close(fds[i]);
+}
+
 static void the_socket_is_for_owner_and_group_and_goes_with_the_server(void **state)
 {
     struct stat st;
@@ -323,6 +346,7 @@ int main(void)
         T(objects_of_the_trust_store_are_served_by_their_hash),
         T(it_can_only_be_read),
         T(status_is_json_for_operators),
+        T(silent_and_dripping_readers_keep_nobody_from_the_status),
         T(the_socket_is_for_owner_and_group_and_goes_with_the_server),
         T(a_stale_socket_is_replaced_and_a_live_one_or_a_file_is_not),
         T(the_tools_read_the_socket_and_a_copy_of_it_alike),
