@@ -56,7 +56,9 @@ def on_disk():
 class Scene:
     """with Scene() as scene: everything that it started has ended afterwards, and its folder is gone."""
 
-    def __init__(self, folder=None, build=None, limits=None):
+    def __init__(self, folder=None, build=None, limits=None, change=None, provider=None):
+        """limits: of the bus, other than the defaults. change(registry) before it is signed. provider: its service in
+        the adapter's configuration, other than an echo."""
         self._own = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="wasl-bench-", dir=on_disk()))
         self.limits = dict(limits or {})
@@ -64,8 +66,10 @@ class Scene:
         try:
             self.sandbox = Sandbox(self.folder, build, members=(MI, MEN))
             self.sandbox.registry = document(self.sandbox.pki)
+            if change:
+                change(self.sandbox.registry)
             self.sandbox.start_bus(**self.limits)
-            self.sandbox.add_adapter(MI, ["civil"], [{"service": SERVICE, "connector": "echo"}]).start(self.sandbox.bus)
+            self.sandbox.add_adapter(MI, ["civil"], [provider or {"service": SERVICE, "connector": "echo"}]).start(self.sandbox.bus)
         except BaseException:
             self.stop()
             raise

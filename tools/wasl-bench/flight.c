@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SILENCE_MOST (60 * MICROSECONDS) /* a core ends each ask within its time: then something hangs */
-#define WORSE_MOST   1000 /* refused or wrong: it is no result any more, and may go on for ever */
+#define WORSE_MOST   100 /* refused or wrong: it is no result any more, and may go on for ever */
 
 /* One exchange at a time. Between core_ask and the queue of ended ones it is the core's thread's. */
 struct slot {
