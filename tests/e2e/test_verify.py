@@ -1,12 +1,21 @@
 """wasl-audit verify finds one flipped byte anywhere, and names the entry or tile."""
+import contextlib
+import http.server
+import os
 import pathlib
+import pty
 import random
+import re
+import socketserver
+import subprocess
+import threading
+import time
 
 import pytest
 
 from fresh import fresh_sandbox
 from helpers import ask_identity
-from sandbox.cluster import tool
+from sandbox.cluster import BUILD, tool
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +110,62 @@ def test_verify_and_log_over_the_socket_agree_with_the_copy(copy):
     live = s.audit("log", "-o", "jsonl").stdout
     stored = tool("wasl-audit", "log", "--dir", directory, "-o", "jsonl").stdout
     assert live.startswith(stored[:1000]) and len(live.splitlines()) >= len(stored.splitlines())
+
+
+@contextlib.contextmanager
+def slow_bus(directory, path):
+    """Serves a copy as the bus does, and is slow with entries."""
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def __init__(self, *words):
+            super().__init__(*words, directory=str(directory))
+
+        def address_string(self):
+            return "unix"
+
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            if "/entries/" in self.path:
+                time.sleep(0.6)
+            super().do_GET()
+
+    with socketserver.ThreadingUnixStreamServer(str(path), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+            path.unlink()
+
+
+PROGRESS = r"\d+ of \d+ entries, \d+ a second, \d+ s left"
+
+
+def test_how_far_it_is_is_told_where_somebody_looks_and_never_among_the_results(copy):
+    s, directory = copy
+    socket = s.folder / "slow.sock"
+    program = BUILD / "tools/wasl-audit/wasl-audit"
+    words = [program, "verify", "--socket", socket, "--key", s.vkey, "--no-state", "--threads", "2"]
+    with slow_bus(directory, socket):
+        quiet = subprocess.run(words, capture_output=True, text=True, check=True)
+        told = subprocess.run([*words, "--progress"], capture_output=True, text=True, check=True)
+        ours, theirs = pty.openpty()
+        try:
+            shown = subprocess.run(words, stdout=subprocess.PIPE, stderr=theirs, text=True, check=True)
+        finally:
+            os.close(theirs)
+            terminal = os.read(ours, 4096).decode()
+            os.close(ours)
+    assert quiet.stderr == "" and quiet.stdout.endswith("GOOD\n")
+    assert told.stdout == quiet.stdout == shown.stdout
+    assert re.fullmatch(f"({PROGRESS}\n)+", told.stderr), told.stderr
+    assert re.fullmatch(f"(\r{PROGRESS}\x1b\\[K)+\r\x1b\\[K", terminal), repr(terminal)
 
 
 @pytest.mark.parametrize("arguments, code", [
