@@ -24,8 +24,8 @@ def cpu_of(result):
 
 
 class Exchanges(Measurement):
-    """Closed loop with 1, 64 and 512 in flight. 512 is more than the bus gives one provider at once from one consumer
-    (pair_under_way 32): the others wait in the bus, which is part of their latency."""
+    """Closed loop with 1, 64 and 512 in flight. 512 is all that one consumer alone may have open with one provider (half of mailbox_messages),
+    and more than are given to it at once (pair_under_way 32): the others wait in the bus, which is part of their latency."""
     names = ("bus.exchange_rate", "bus.latency_p50", "bus.latency_p99", "cpu.bus", "cpu.provider", "cpu.consumer", "cpu.generator")
 
     def start(self):

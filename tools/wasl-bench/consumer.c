@@ -63,6 +63,7 @@ static int set_options(struct consumer *c, const struct consumer_options *o, str
     c->options.member = o->member;
     c->options.state = o->state;
     c->options.bus_endpoint = o->bus_endpoint;
+    c->options.most_asks = o->most_asks;
     if (!hex_decode(o->bus_public_key, strlen(o->bus_public_key), c->options.bus_public_key,
                     sizeof c->options.bus_public_key))
         return error_set(e, ERROR_USAGE, "the bus's key is not 64 hex digits");

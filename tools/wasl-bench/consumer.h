@@ -17,6 +17,8 @@ struct consumer_options {
                          link.key, sealing.key; subject.keys is used there, too */
     const char *bus_endpoint, *bus_public_key; /* the key as 64 hex digits */
     const char *authority;                     /* vkey of who may sign the first registry */
+    uint32_t most_asks; /* as in struct core_options. An ask counts until its `done` has returned, so who
+                           asks again from another thread needs room for twice as many */
 };
 /* Starts and waits, at most `wait` microseconds, until the core is linked. NULL with e set. */
 struct consumer *consumer_start(const struct consumer_options *options, uint64_t wait, struct error *e);

@@ -304,7 +304,7 @@ static int run(struct load *load)
 int command_load(int argc, char **argv)
 {
     struct load load = {
-        .consumer = {.instance = "TN"},
+        .consumer = {.instance = "TN", .most_asks = 2 * FLIGHT_MOST},
         .flight = {.purpose = "",
                    .method = "POST",
                    .path = "/echo",
