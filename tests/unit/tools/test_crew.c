@@ -174,7 +174,7 @@ static void a_failure_comes_in_its_place_whatever_the_threads(void **state)
         world.fail_read_at = 60; /* comes later, although it may be met earlier */
         assert_int_equal(run(threads, 1 << 20, &e), -1);
         assert_string_equal(e.text, "ordering 57 failed");
-        assert_int_equal(world.finished, 58); /* its item, as far as it got, too */
+        assert_int_equal(world.finished, 58);         /* its item, as far as it got, too */
         assert_int_equal(world.sum, 3 * 57 * 56 / 2); /* nothing behind it was put in order */
 
         begin(state);
