@@ -16,6 +16,9 @@ FIGURES = {
     "bus.exchange_rate": ("1/s", 3), "bus.latency_p50": ("µs", 3), "bus.latency_p99": ("µs", 3),
     "bus.rss": ("bytes", 1), "adapter.rss": ("bytes", 2), "ledger.bytes_per_exchange": ("bytes", 8),
     "cpu.bus": ("µs", 6), "cpu.provider": ("µs", 5), "cpu.consumer": ("µs", 5), "cpu.generator": ("µs", 3),
+    "front.exchange_rate": ("1/s", 2), "front.latency_p50": ("µs", 2), "front.latency_p99": ("µs", 2), "front.cpu": ("µs", 5),
+    "peer.nats_js_tls_rate": ("1/s", 1), "peer.nats_js_tls_latency_p50": ("µs", 1), "peer.nats_cpu": ("µs", 3),
+    "ratio.exchange/nats": ("1", 1), "ratio.front/bus": ("1", 1),
     "verify.entry_rate": ("1/s", 2), "ratio.verify/core": ("1", 1),
     "ratio.exchange/sign": ("1", 1), "ratio.exchange/verify": ("1", 1), "ratio.exchange/fdatasync": ("1", 1), "ratio.lone/fdatasync": ("1", 1),
 }

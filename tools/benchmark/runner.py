@@ -9,7 +9,7 @@ from . import noise, ratio
 from .measure import Failed, label
 
 # In the order of a round. Limits stand between what is compared with them.
-MODULES = ("limits", "exchanges", "verify", "stages")
+MODULES = ("limits", "exchanges", "peer", "front", "verify", "stages")
 # What goes wrong around a measurement rather than in it: no figure, and the run goes on.
 TROUBLE = (Failed, OSError, subprocess.SubprocessError, RuntimeError, ValueError, KeyError)
 

@@ -34,10 +34,9 @@ class Postgres:
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         if os.geteuid() == 0:  # initdb refuses root
             shutil.chown(self.folder, "postgres")
-            parent = self.folder.parent
-            while parent != parent.parent and not os.stat(parent).st_mode & 0o001:
-                os.chmod(parent, os.stat(parent).st_mode | 0o011)  # it must reach its folder
-                parent = parent.parent
+            for parent in self.folder.absolute().parents:  # it must reach its folder
+                if not os.stat(parent).st_mode & 0o001:
+                    os.chmod(parent, os.stat(parent).st_mode | 0o011)
         self._run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale",
                   *(["--no-sync"] if fast else []))
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:

@@ -18,5 +18,7 @@ int bench_failed(const struct error *e);
 int command_limits(int argc, char **argv);
 int command_load(int argc, char **argv);
 int command_ledger(int argc, char **argv);
+int command_nats(int argc, char **argv);
+int command_http(int argc, char **argv);
 
 #endif

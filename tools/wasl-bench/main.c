@@ -15,6 +15,8 @@ static const struct command {
     {"load", command_load, "exchanges through an adapter core, a bus and a provider that echoes"},
     {"limits", command_limits, "what the machine can do at most: fdatasync, signatures, hashes, bare libzmq"},
     {"ledger", command_ledger, "what a ledger takes on disk, by part"},
+    {"http", command_http, "exchanges as information systems ask for them, at an adapter's front"},
+    {"nats", command_nats, "the same exchange through NATS, for comparison"},
     {NULL, NULL, NULL},
 };
 
