@@ -312,6 +312,7 @@ static void *readers_thread(void *arg)
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(readers->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     struct pollfd fds[2] = {{.fd = info->epoll_fd, .events = POLLIN},
                             {.fd = readers->wake, .events = POLLIN}};
+    pthread_setname_np(pthread_self(), "readers");
     for (;;) {
         int ready = poll(fds, 2, wait_ms(readers));
         BUG_ON(ready < 0 && errno != EINTR);
