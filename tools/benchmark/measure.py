@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 
 class Failed(Exception):
@@ -21,7 +22,8 @@ class Settings:
     """How much is measured. Runs with different settings are not compared without saying so."""
     mode: str            # whole, quick, smoke
     rounds: int          # at most
-    budget: float        # seconds for all rounds: none is begun that would probably end later
+    total: float         # seconds for everything but installation and build: no round is begun that would probably end later
+    reserve: float       # seconds of these for what comes after the rounds
     seconds: float       # of one load in one round
     warmup: float        # seconds before each
     exchanges: int       # before resident memory is read
@@ -29,9 +31,9 @@ class Settings:
     in_flight: tuple = (1, 64, 512)
 
 
-WHOLE = Settings("whole", rounds=9, budget=400, seconds=4.0, warmup=1.0, exchanges=100_000)
-QUICK = Settings("quick", rounds=5, budget=75, seconds=1.5, warmup=0.4, exchanges=10_000)
-SMOKE = Settings("smoke", rounds=2, budget=10, seconds=0.25, warmup=0.05, exchanges=200)
+WHOLE = Settings("whole", rounds=9, total=570, reserve=150, seconds=4.0, warmup=1.0, exchanges=100_000)
+QUICK = Settings("quick", rounds=5, total=110, reserve=22, seconds=1.5, warmup=0.4, exchanges=10_000)
+SMOKE = Settings("smoke", rounds=2, total=60, reserve=20, seconds=0.25, warmup=0.05, exchanges=200)
 
 
 def record(name, value, unit, at=None, **more):
@@ -72,8 +74,13 @@ class Bench:
     def __init__(self, settings, build, state):
         self.settings, self.build, self.state = settings, pathlib.Path(build), pathlib.Path(state)
         self.stack = contextlib.ExitStack()
+        self.begun = time.monotonic()
         self.warnings = []  # what the reader of the figures must know, said above them
         self._shared = {}
+
+    def left(self):
+        """Seconds for further rounds."""
+        return self.begun + self.settings.total - self.settings.reserve - time.monotonic()
 
     def shared(self, key, make):
         """make() at the first call with this key, the same thing afterwards: a scene that several measurements use."""

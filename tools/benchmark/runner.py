@@ -74,17 +74,15 @@ class Run:
         return self
 
     def interleave(self, alive):
+        """At least two rounds, then as many as time allows."""
         settings = self.bench.settings
-        begin = time.monotonic()
         longest = 0.0
-        for number in range(settings.rounds):
-            start = time.monotonic()
-            if not alive or number > 1 and start - begin + longest > settings.budget:
-                break
-            self.say(f"round {number + 1} of at most {settings.rounds}")
+        while alive and self.rounds < settings.rounds and (self.rounds < 2 or longest < self.bench.left()):
+            begin = time.monotonic()
+            self.say(f"round {self.rounds + 1} of at most {settings.rounds}")
             alive = [m for m in alive if self.attempt(m, lambda: self.round_of(m))]
-            longest = max(longest, time.monotonic() - start)
-            self.rounds = number + 1
+            longest = max(longest, time.monotonic() - begin)
+            self.rounds += 1
 
     def records(self):
         """What the run has come to: a record for each figure, ratios included, and one for each that failed."""

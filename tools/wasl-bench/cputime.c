@@ -46,7 +46,24 @@ static FILE *open_of(pid_t pid, const char *thread, const char *name)
     return fopen(path, "re");
 }
 
-/* False: the thread has ended meanwhile. */
+/* The scheduler's own account of a thread, in nanoseconds: the first number of schedstat
+ * (Documentation/scheduler/ sched-stats.rst). False: the thread has ended meanwhile, or this kernel keeps
+ * none. */
+static bool read_account(pid_t pid, const char *id, uint64_t *out)
+{
+    FILE *f = open_of(pid, id, "schedstat");
+    uint64_t nanoseconds;
+
+    if (f == NULL)
+        return false;
+    bool good = fscanf(f, "%" SCNu64, &nanoseconds) == 1;
+    fclose(f);
+    if (good)
+        *out = nanoseconds / 1000;
+    return good;
+}
+
+/* In steps of a clock tick. False: the thread has ended meanwhile. */
 static bool read_ticks(pid_t pid, const char *id, uint64_t *out)
 {
     char text[1024] = "";
@@ -90,7 +107,7 @@ static bool read_thread(pid_t pid, const char *id, struct cpu_thread *t)
     if (t->id == pid)
         snprintf(t->name, sizeof t->name, "main");
     if (pid != getpid())
-        return read_ticks(pid, id, &t->microseconds);
+        return read_account(pid, id, &t->microseconds) || read_ticks(pid, id, &t->microseconds);
     if (clock_gettime(clock_of_thread(t->id), &time) != 0)
         return false;
     t->microseconds = microseconds_of(&time);

@@ -1,8 +1,8 @@
 #ifndef WASL_BENCH_CPUTIME_H
 #define WASL_BENCH_CPUTIME_H
 /*
- * What processes have used of the processor, by thread, and of memory. Our own threads' times are exact; the
- * kernel says those of another process's threads in clock ticks (10 ms) and its total exactly.
+ * What processes have used of the processor, by thread, and of memory: exactly, but for another process's
+ * threads where the kernel keeps no account of its scheduler (schedstat): there in clock ticks (10 ms).
  */
 #include <jansson.h>
 #include <stddef.h>
