@@ -217,6 +217,21 @@ static void count_call(const struct common *common, const struct call *call)
         metric_add_for(METRIC_CONNECTOR_FAILED, (unsigned)call->reply.refusal, 1);
 }
 
+/* What is not safe has been carried out when our system has answered: that the answer cannot be passed on
+ * must not read as if it had not been. */
+static enum refusal outcome_of(const struct job *job, struct call *call)
+{
+    char id[37];
+    enum refusal said = call->reply.refusal;
+    enum refusal refusal = permitted_outcome(job->grant, job->about.service, &call->reply);
+    if (job->safe || said != REFUSAL_NONE || refusal == REFUSAL_NONE)
+        return refusal;
+    uuid_format(call->exchange_id, id);
+    log_warn("answer_withheld", "exchange=%s service=%s why=%s outcome=%s", id, job->about.request.service,
+             refusal_name(refusal), refusal_name(REFUSAL_OUTCOME_UNKNOWN));
+    return REFUSAL_OUTCOME_UNKNOWN;
+}
+
 static void calls_came_back(void *arg)
 {
     struct answering *a = arg;
@@ -229,7 +244,7 @@ static void calls_came_back(void *arg)
             call_free(call); /* it came after its time: the exchange has been answered without it */
             continue;
         }
-        answer(a, at, permitted_outcome((*at)->grant, (*at)->about.service, &call->reply), call);
+        answer(a, at, outcome_of(*at, call), call);
     }
 }
 

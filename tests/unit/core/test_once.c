@@ -156,6 +156,38 @@ static void a_non_safe_call_that_takes_too_long_has_an_unknown_outcome(void **st
     assert_int_equal(hand_bus_find(&w->bus, MI, MESSAGE_RESPONSE)->header.outcome, REFUSAL_OUTCOME_UNKNOWN);
 }
 
+static enum refusal outcome_with(struct world *w, const struct world_request *request, const char *body)
+{
+    w->system.body = body;
+    w->system.content_type = "text/plain";
+    w->bus.hold_requests = false;
+    hand_bus_admit(&w->bus, world_request(w, request));
+    world_run(w, answered);
+    assert_int_equal(w->system.calls, 1);
+    return (enum refusal)hand_bus_find(&w->bus, MI, MESSAGE_RESPONSE)->header.outcome;
+}
+
+/* It has been carried out: that its answer cannot be passed on must not read as if it had not been. */
+static void a_non_safe_call_whose_answer_cannot_be_filtered_has_an_unknown_outcome(void **state)
+{
+    assert_int_equal(outcome_with(*state, &attest, "nothing that fields could be taken from"),
+                     REFUSAL_OUTCOME_UNKNOWN);
+}
+
+static char large[1 << 20];
+
+static void a_non_safe_call_whose_answer_is_too_large_has_an_unknown_outcome(void **state)
+{
+    memset(large, 'x', sizeof(large) - 1);
+    assert_int_equal(outcome_with(*state, &attest, large), REFUSAL_OUTCOME_UNKNOWN);
+}
+
+static void a_safe_call_whose_answer_cannot_be_passed_on_says_why(void **state)
+{
+    assert_int_equal(outcome_with(*state, &plain, "nothing that fields could be taken from"),
+                     REFUSAL_NOT_FILTERABLE);
+}
+
 /* Its system may look at the operation for as long as it has the call, whatever became of the registry. */
 static void a_call_outlives_its_exchange_and_its_registry(void **state)
 {
@@ -214,6 +246,9 @@ int main(void)
         TEST(a_non_safe_operation_that_was_begun_is_never_run_again),
         TEST(a_call_that_takes_too_long_is_answered_and_its_late_reply_dropped),
         TEST(a_non_safe_call_that_takes_too_long_has_an_unknown_outcome),
+        TEST(a_non_safe_call_whose_answer_cannot_be_filtered_has_an_unknown_outcome),
+        TEST(a_non_safe_call_whose_answer_is_too_large_has_an_unknown_outcome),
+        TEST(a_safe_call_whose_answer_cannot_be_passed_on_says_why),
         TEST(a_call_outlives_its_exchange_and_its_registry),
         TEST(credit_comes_back_for_everything_that_was_delivered),
     };
