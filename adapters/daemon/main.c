@@ -228,7 +228,7 @@ static void reload_failed(void *arg)
 static void reject(struct adapter *a, struct generation *next, const char *fault)
 {
     log_error("configuration_fault", "fault=%s", fault);
-    alarm_set(ALARM_RELOAD_FAILED, true, NULL);
+    reload_came_to(a->reload, false);
     reload_retire(a->reload, next, false);
     reload_failed(a);
 }
@@ -262,6 +262,7 @@ static void reload_ready(void *arg, struct generation *next)
     reload_retire(a->reload, old, old == a->first);
     if (announce(a, false, &e) != 0)
         log_error("listeners_not_told", "why=%s", e.text);
+    reload_came_to(a->reload, true);
     log_info("configuration_in_force", "services=%zu listeners=%zu", next->config->service_count,
              next->config->listener_count);
     notify_ready();

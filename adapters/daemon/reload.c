@@ -108,12 +108,18 @@ static void answered(void *arg)
     struct generation *generation = wish->generation;
     free(wish);
     r->asked = false;
-    alarm_set(ALARM_RELOAD_FAILED, generation == NULL, r->path);
-    metric_add_for(METRIC_RELOADS, generation != NULL ? METRIC_GOOD : METRIC_FAILED, 1);
-    if (generation != NULL)
+    if (generation != NULL) {
         r->events.ready(r->events.arg, generation);
-    else
+    } else {
+        reload_came_to(r, false);
         r->events.failed(r->events.arg);
+    }
+}
+
+void reload_came_to(struct reload *r, bool good)
+{
+    alarm_set(ALARM_RELOAD_FAILED, !good, r->path);
+    metric_add_for(METRIC_RELOADS, good ? METRIC_GOOD : METRIC_FAILED, 1);
 }
 
 struct reload *reload_new(struct loop *loop, const char *path, const struct reload_events *events,

@@ -10,8 +10,8 @@
 
 struct reload;
 
-/* ready: called on the loop's thread with a generation that is whole; it is the callee's. failed: there were
- * faults, which have been logged. */
+/* ready: called on the loop's thread with a generation that is whole; it is the callee's, who says with
+ * reload_came_to what became of it. failed: there were faults, which have been logged and counted. */
 struct reload_events {
     void (*ready)(void *arg, struct generation *generation);
     void (*failed)(void *arg);
@@ -21,6 +21,8 @@ struct reload *reload_new(struct loop *loop, const char *path, const struct relo
                           struct error *e);
 /* Never waits. One that is asked for while another waits is the same. */
 void reload_ask(struct reload *reload);
+/* Whether what was read is in force now: counted, and the alarm raised or ended. */
+void reload_came_to(struct reload *reload, bool good);
 /* Ends the generation's connectors when their calls have come back, and frees it. keep: only the connectors;
  * the rest is still needed, and freed by its owner after reload_free. Never waits. */
 void reload_retire(struct reload *reload, struct generation *generation, bool keep);

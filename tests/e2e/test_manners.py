@@ -168,7 +168,10 @@ def test_a_reload_never_makes_an_adapter_another_members(sandbox):
                   "sealing": [str(keys / "sealing.key")]})
     hang_up(provider.process, "configuration_kept")
     assert "instance or member is another" in provider.process.text()
-    assert scrape(address)['wasl_alarm{alarm="reload_failed"}'] == 1
+    seen = scrape(address)
+    assert seen['wasl_alarm{alarm="reload_failed"}'] == 1
+    assert seen['wasl_reloads_total{outcome="failed"}'] == 1 and not seen.get('wasl_reloads_total{outcome="good"}'), \
+        "what was not taken up is no good reload"
     assert ask_identity(s, "01234567890").status == 200
 
 
