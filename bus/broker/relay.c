@@ -69,7 +69,8 @@ void relay_open(struct io *io, struct message *m)
         ending_begin(io, x, ENTRY_INTERRUPTED, standing);
         return;
     }
-    if (!shares_send(&x->provider->answering, x->consumer->member, x, io->limits->pair_under_way, io->now))
+    if (!shares_send(&x->provider->answering, x->consumer->member, x, io->limits->pair_under_way,
+                     io->monotonic))
         return;
     post_request(x);
     peers_pump(io->peers, x->provider);
@@ -104,7 +105,8 @@ void relay_to_session(struct io *io, struct peer *peer)
                     return;
                 leave_provider(io, x);
                 exchanges_move(io->exchanges, x, peer);
-                shares_send(&peer->answering, x->consumer->member, x, io->limits->pair_under_way, io->now);
+                shares_send(&peer->answering, x->consumer->member, x, io->limits->pair_under_way,
+                            io->monotonic);
             }
             if (x->posting == NULL && x->under_way)
                 post_request(x);

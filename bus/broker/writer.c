@@ -41,6 +41,7 @@ struct writer {
     bool full;                  /* above STATUS_DISK_ADMITS at the last commit */
     atomic_bool closing;
     bool stopped; /* a split view or roll-back was proven: nothing more is written */
+    bool closed;  /* "bus stopped" is the last entry */
 };
 
 _Noreturn static void fatal(const char *what, const struct error *e)
@@ -234,7 +235,7 @@ static bool is_outdated(const struct writer *w, const struct job *job)
 static void put_job(struct writer *w, struct job *job, struct ledger_result *result)
 {
     struct error e = {0};
-    if (w->stopped && job->kind != JOB_MESSAGE) {
+    if ((w->stopped || w->closed) && job->kind != JOB_MESSAGE) {
         result->old = true; /* nothing was written */
         return;
     }
@@ -257,6 +258,7 @@ static void put_job(struct writer *w, struct job *job, struct ledger_result *res
         put_rest_of_refusals(w, true);
         if (ledger_put_administration(w->options.ledger, "bus stopped", result, &e) < 0)
             fatal("ledger_put_failed", &e);
+        w->closed = true;
         break;
     case JOB_PROVE:
     case JOB_FETCH:

@@ -323,6 +323,29 @@ static void a_members_flood_waits_behind_itself_and_not_at_the_provider(void **s
     desk_close(d);
 }
 
+/* What another one had there is forgotten after a while, whatever becomes of the wall clock. */
+static void a_clock_that_is_set_back_takes_no_share_from_a_lone_member(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    struct letter q[4];
+    desk_hello(d, MAS, 1, 1, 64);
+    d->limits.pair_under_way = 4;
+    d->io.now += 30 * MICROSECONDS;
+    assert_int_equal(mas_asks(d), 0);
+    d->io.now -= 30 * MICROSECONDS;
+    d->io.monotonic += SHARES_MEMORY;
+    for (int i = 0; i < 4; i++)
+        desk_ask(d, &q[i]);
+    for (int i = 0; i < 5; i++) {
+        AWAIT(s, VERB_DELIVER, MI, 1);
+        sent_free(s);
+    }
+    for (int i = 0; i < 4; i++)
+        letter_free(&q[i]);
+    desk_close(d);
+}
+
 /* One that waits may end before it was ever sent. */
 static void a_request_that_waits_for_its_turn_is_timed_out_like_any_other(void **state)
 {
@@ -400,6 +423,7 @@ int main(void)
         cmocka_unit_test(a_reported_refusal_is_recorded_and_gets_a_receipt),
         cmocka_unit_test(a_body_that_stays_incomplete_or_is_too_large_is_refused),
         cmocka_unit_test(a_provider_with_more_than_it_can_take_is_busy),
+        cmocka_unit_test(a_clock_that_is_set_back_takes_no_share_from_a_lone_member),
         cmocka_unit_test(a_members_flood_waits_behind_itself_and_not_at_the_provider),
         cmocka_unit_test(a_request_that_waits_for_its_turn_is_timed_out_like_any_other),
         cmocka_unit_test(refusals_that_come_too_fast_are_counted_in_one_entry),

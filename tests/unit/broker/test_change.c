@@ -75,6 +75,20 @@ static void assert_room_is_free(struct desk *d)
     assert_int_equal(peer_of(d, MI)->requests.count, 0);
 }
 
+static void nothing_is_written_behind_the_last_entry(void **state)
+{
+    (void)state;
+    struct desk *d = desk_linked();
+    pipeline_own(d->io.pipeline, job_new(JOB_CLOSE, d->io.snapshot, d->io.now));
+    desk_settle(d);
+    assert_true(d->io.closed);
+    uint64_t last = desk_size(d);
+    change_to(d, make_next(d, MEMBERS, 2, MI)); /* a registry and a CRL that come at this very moment */
+    take_effect(d);
+    assert_int_equal(desk_size(d), last);
+    desk_close(d);
+}
+
 static void a_suspended_provider_is_sent_away_and_its_exchanges_end(void **state)
 {
     (void)state;
@@ -399,6 +413,7 @@ static void a_session_whose_chain_leads_to_no_anchor_any_more_is_sent_away(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_written_behind_the_last_entry),
         cmocka_unit_test(a_suspended_provider_is_sent_away_and_its_exchanges_end),
         cmocka_unit_test(a_suspended_consumer_gets_no_answer),
         cmocka_unit_test(a_request_behind_the_suspension_of_its_sender_is_refused),
