@@ -199,6 +199,15 @@ void describing_lost(struct describing *d)
         w->asked = false;
 }
 
+/* What nobody waits for any more takes no place among the session's fetches, and is asked for anew. */
+static void give_up(struct describing *d, const uint8_t hash[HASH_SIZE])
+{
+    for (const struct wish *w = d->waiting; w != NULL; w = w->next)
+        if (memcmp(w->hash, hash, HASH_SIZE) == 0)
+            return;
+    session_forget(d->common->session, OBJECT_BY_HASH, hash);
+}
+
 void describing_tick(struct describing *d)
 {
     uint64_t now = common_monotonic(d->common);
@@ -209,6 +218,8 @@ void describing_tick(struct describing *d)
             continue;
         }
         *at = w->next;
+        if (w->asked)
+            give_up(d, w->hash);
         refuse(d, w, REFUSAL_BUS_UNAVAILABLE);
     }
     fetch_missing(d);

@@ -102,6 +102,8 @@ void session_done_with(struct session *session, const struct delivery *delivery)
 /* False when too many are open, or there is no session: ask again later. A second fetch of one object joins
  * the first. */
 bool session_fetch(struct session *session, enum session_object kind, const uint8_t hash[HASH_SIZE]);
+/* Nobody waits for that object any more: what comes of it is dropped. */
+void session_forget(struct session *session, enum session_object kind, const uint8_t hash[HASH_SIZE]);
 bool session_may_prove(const struct session *session);
 bool session_prove(struct session *session, uint64_t old_size, uint64_t new_size);
 

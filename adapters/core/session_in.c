@@ -206,6 +206,15 @@ bool session_fetch(struct session *s, enum session_object kind, const uint8_t ha
     return false;
 }
 
+void session_forget(struct session *s, enum session_object kind, const uint8_t hash[HASH_SIZE])
+{
+    struct fetch *f = find_fetch(s, kind, hash);
+    if (f == NULL)
+        return;
+    buffer_free(&f->got);
+    f->open = false;
+}
+
 static void take_object(struct session *s, const Wasl__V1__Object *m, struct bytes payload)
 {
     bool latest = m->kind == WASL__V1__OBJECT_REF__LATEST_REGISTRY;

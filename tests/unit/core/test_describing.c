@@ -255,6 +255,11 @@ static void a_bus_that_does_not_answer_is_waited_for_only_so_long(void **state)
     world_link(w, MEN);
     w->bus.hold_objects = true;
     assert_int_equal(describe(w, person), REFUSAL_BUS_UNAVAILABLE);
+    /* It was given up: the next one asks again, on the same link. */
+    unsigned before = w->bus.hellos;
+    w->bus.hold_objects = false;
+    assert_int_equal(describe(w, person), REFUSAL_NONE);
+    assert_int_equal(w->bus.hellos, before);
 }
 
 static void an_adapter_that_stops_ends_what_waits(void **state)
