@@ -72,11 +72,15 @@ class Scene:
                 "--service", SERVICE, "--purpose", PURPOSE, *(f"--watch={name}={pid}" for name, pid in self.watched()), *more]
 
 
+def shared_scene(bench):
+    return bench.shared("front", lambda: bench.stack.enter_context(Scene(bench.state / "front", bench.build)))
+
+
 class Front(Measurement):
     names = ("front.exchange_rate", "front.latency_p50", "front.latency_p99", "front.cpu")
 
     def start(self):
-        self.scene = self.bench.stack.enter_context(Scene(self.bench.state / "front", self.bench.build))
+        self.scene = shared_scene(self.bench)
         self.load(64, "--exchanges", 256)  # day keys, chains, prepared statements and caches are there before anything counts
 
     def load(self, in_flight, *more):

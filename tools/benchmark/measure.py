@@ -78,6 +78,9 @@ class Bench:
         self.warnings = []  # what the reader of the figures must know, said above them
         self._shared = {}
 
+    def warn(self, *texts):
+        self.warnings += [t for t in texts if t not in self.warnings]
+
     def left(self):
         """Seconds for further rounds."""
         return self.begun + self.settings.total - self.settings.reserve - time.monotonic()

@@ -8,7 +8,7 @@ GROUPS = (("limit.*", "what the machine can do"),
           ("bus.exchange_rate bus.latency*", "adapter core to adapter core through the bus, 1 KiB both ways, sealed, signed, recorded"),
           ("front.*rate front.*latency*", "HTTP to PostgreSQL and back"), ("peer.*rate peer.*latency*", "a peer in the same topology"), ("verify.*", "the auditor"),
           ("ratio.*", "in units of each other: the figures to compare"), ("*.rss", "resident memory (RssAnon)"), ("ledger.*", "the ledger"),
-          ("cpu.*", "CPU time of one exchange"), ("stage.*", "CPU time of one exchange, by stage"), ("*", "others"))
+          ("cpu.* front.cpu peer.*_cpu", "CPU time of one exchange"), ("stage.* front.stage", "CPU time of one exchange, by stage"), ("*", "others"))
 
 
 def number(value, unit=""):

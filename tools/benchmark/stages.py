@@ -11,12 +11,14 @@ import time
 
 from . import stage_table as table
 from .exchanges import shared_scene
+from .front import shared_scene as front_scene
 from .measure import Failed, Measurement, record
 
 IN_FLIGHT = 64
 HERTZ = 997           # not in step with anything that happens each millisecond
 STACK = 16384         # bytes of each sample's stack, from which its chain is found: what libraries are built as leaves no frame pointers
 REST_MOST = 0.15      # of a process: above it the table no longer matches the code
+SLACK = 3.0           # seconds that the load goes on besides: perf takes its time to begin on a crowded machine
 ENOUGH = 1000         # samples of a process in which a stage of one per cent is not missed by chance
 GENERATOR = "main"    # wasl-bench's thread whose time belongs to nobody
 HEAD = re.compile(r"^(\S.*?)\s+(\d+)/(\d+)\s*$")
@@ -99,28 +101,37 @@ def doubts(process, stages, rest, n):
 
 
 class Stages(Measurement):
+    """Of bus, provider and consumer; FrontStages has another scene and the same way."""
     names = ("stage.bus", "stage.provider", "stage.consumer")
     once = True
 
+    def scene(self):
+        """(pids by process, the load's command without its length, the process that the load itself plays)."""
+        scene = shared_scene(self.bench)
+        return scene.pids, scene.command("--bytes", self.settings.bytes), "consumer"
+
+    def figure(self, process, stage, us, share):
+        return record(f"stage.{process}", us, "µs", {"stage": stage}, share=share)
+
     def round(self):
         if not shutil.which("perf"):
-            self.bench.warnings.append("no CPU time by stage: perf is not installed (Debian: linux-perf)")
+            self.bench.warn("no CPU time by stage: perf is not installed (Debian: linux-perf)")
             return
-        scene = shared_scene(self.bench)
+        pids, command, played = self.scene()
         seconds = max(1.0, 2 * self.settings.seconds)
         with tempfile.TemporaryDirectory(dir=self.bench.state) as folder:
-            result, text = self.sampled(scene, seconds, os.path.join(folder, "perf.data"))
+            result, text = self.sampled(pids, command, played, seconds, os.path.join(folder, "perf.data"))
         if text is not None:
-            yield from self.records(scene.pids, result, text)
+            yield from self.records(result, text)
 
-    def sampled(self, scene, seconds, data):
-        """(what the load says, perf's text); the text is None where perf may not look, which is a warning and no failure."""
-        command = scene.command("--in-flight", IN_FLIGHT, "--seconds", f"{seconds + 1.5:.2f}", "--warm-up", self.settings.warmup)
+    def sampled(self, pids, command, played, seconds, data):
+        """(what the load says, with the pids; perf's text). The text is None where perf may not look, which is a warning and no failure."""
+        command = [*map(str, command), "--in-flight", str(IN_FLIGHT), "--seconds", f"{seconds + SLACK:.2f}", "--warm-up", str(self.settings.warmup)]
         load = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             time.sleep(0.5 + self.settings.warmup)
-            pids = {**scene.pids, "consumer": load.pid}
-            done = subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", str(HERTZ), "--call-graph", f"dwarf,{STACK}", "-o", data,
+            pids = {**pids, **({played: load.pid} if played else {})}
+            done = subprocess.run(["perf", "record", "-e", "cpu-clock", "-F", str(HERTZ), "--call-graph", f"dwarf,{STACK}", "-o", data,
                                    "-p", ",".join(map(str, pids.values())), "--", "sleep", f"{seconds:.2f}"],
                                   capture_output=True, text=True, timeout=seconds + 60)
             out, err = load.communicate(timeout=seconds + 120)
@@ -131,27 +142,40 @@ class Stages(Measurement):
         if load.returncode:
             raise Failed(f"the load under perf ended with {load.returncode}: {err.strip()[-300:]}")
         if done.returncode:
-            words = " ".join(done.stderr.split())[:200]
-            self.bench.warnings.append(f"no CPU time by stage: perf record may not look here ({words}); root may, and kernel.perf_event_paranoid decides")
+            words = " ".join(done.stderr.split())[:200] or "without a word"
+            self.bench.warn(f"no CPU time by stage: perf record ended with {done.returncode} ({words}); root may look, and for others kernel.perf_event_paranoid decides")
             return None, None
         script = subprocess.run(["perf", "script", "--no-inline", "-F", "comm,pid,tid,ip,sym", "-i", data], capture_output=True, text=True, timeout=300)
-        return {**self.bench.object_of(out), "pid": load.pid}, script.stdout
+        return {**self.bench.object_of(out), "pids": pids, "played": played}, script.stdout
 
-    def records(self, pids, result, text):
+    def records(self, result, text):
         chains = collections.defaultdict(list)
         for pid, thread, chain in samples(text.splitlines()):
             chains[pid].append((thread, chain))
-        for process, pid in {**pids, "consumer": result["pid"]}.items():
-            skip = (GENERATOR,) if process == "consumer" else ()
-            spent = result["cpu_us"]["wasl-bench" if process == "consumer" else process]["threads"]
-            stages, rest = by_stage(chains[pid], spent, skip)
+        for process, pid in result["pids"].items():
+            played = process == result["played"]
+            spent = result["cpu_us"]["wasl-bench" if played else process]["threads"]
+            stages, rest = by_stage(chains[pid], spent, (GENERATOR,) if played else ())
             if not stages:
                 raise Failed(f"perf saw nothing of {process}")
             total = sum(stages.values())
-            self.bench.warnings += doubts(process, stages, rest, len(chains[pid]))
+            self.bench.warn(*doubts(process, stages, rest, len(chains[pid])))
             for stage, us in stages.items():
-                yield record(f"stage.{process}", us / result["exchanges"], "µs", {"stage": stage}, share=round(us / total, 4))
+                yield self.figure(process, stage, us / result["exchanges"], round(us / total, 4))
+
+
+class FrontStages(Stages):
+    """Of the adapters' daemons where the way begins with HTTP and ends in PostgreSQL."""
+    names = ("front.stage",)
+
+    def scene(self):
+        scene = front_scene(self.bench)
+        pids = {name: pid for name, pid in scene.watched() if name in ("consumer", "provider")}
+        return pids, scene.command(self.bench.program("wasl-bench")), None
+
+    def figure(self, process, stage, us, share):
+        return record("front.stage", us, "µs", {"process": process, "stage": stage}, share=share)
 
 
 def measurements(bench):
-    return [Stages(bench)]
+    return [Stages(bench), FrontStages(bench)]
