@@ -18,7 +18,6 @@ IN_FLIGHT = 64
 HERTZ = 997           # not in step with anything that happens each millisecond
 STACK = 16384         # bytes of each sample's stack, from which its chain is found: what libraries are built as leaves no frame pointers
 REST_MOST = 0.15      # of a process: above it the table no longer matches the code
-SLACK = 3.0           # seconds that the load goes on besides: perf takes its time to begin on a crowded machine
 ENOUGH = 1000         # samples of a process in which a stage of one per cent is not missed by chance
 GENERATOR = "main"    # wasl-bench's thread whose time belongs to nobody
 HEAD = re.compile(r"^(\S.*?)\s+(\d+)/(\d+)\s*$")
@@ -118,7 +117,7 @@ class Stages(Measurement):
             self.bench.warn("no CPU time by stage: perf is not installed (Debian: linux-perf)")
             return
         pids, command, played = self.scene()
-        seconds = max(1.0, 2 * self.settings.seconds)
+        seconds = max(0.6, 2 * self.settings.seconds)
         with tempfile.TemporaryDirectory(dir=self.bench.state) as folder:
             result, text = self.sampled(pids, command, played, seconds, os.path.join(folder, "perf.data"))
         if text is not None:
@@ -126,7 +125,8 @@ class Stages(Measurement):
 
     def sampled(self, pids, command, played, seconds, data):
         """(what the load says, with the pids; perf's text). The text is None where perf may not look, which is a warning and no failure."""
-        command = [*map(str, command), "--in-flight", str(IN_FLIGHT), "--seconds", f"{seconds + SLACK:.2f}", "--warm-up", str(self.settings.warmup)]
+        command = [*map(str, command), "--in-flight", str(IN_FLIGHT), "--seconds", f"{seconds + 1 + 5 * self.settings.warmup:.2f}", "--warm-up", str(self.settings.warmup)]
+        # Longer than perf looks: it takes its time to begin on a crowded machine.
         load = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             time.sleep(0.5 + self.settings.warmup)
