@@ -438,25 +438,37 @@ void answering_deliver(struct answering *a, struct delivery *d)
 }
 
 /* The response has its entry, or never will: what is kept on disk stays until it expires. */
-static bool end_by_leaf(struct answering *a, const uint8_t *leaf)
+static bool end_response(struct answering *a, const uint8_t exchange_id[16], const uint8_t leaf[HASH_SIZE])
 {
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct job **at = &a->buckets[i]; *at != NULL; at = &(*at)->next)
-            if ((*at)->parcel != NULL && memcmp((*at)->parcel->leaf, leaf, HASH_SIZE) == 0) {
-                take_out(a, at);
-                return true;
-            }
-    return false;
+    struct job **at = find(a, exchange_id);
+    if (*at == NULL || (*at)->parcel == NULL || memcmp((*at)->parcel->leaf, leaf, HASH_SIZE) != 0)
+        return false;
+    take_out(a, at);
+    return true;
 }
 
-bool answering_receipt(struct answering *a, const uint8_t leaf[HASH_SIZE])
+bool answering_receipt(struct answering *a, const uint8_t exchange_id[16], const uint8_t leaf[HASH_SIZE])
 {
-    return end_by_leaf(a, leaf);
+    return end_response(a, exchange_id, leaf);
+}
+
+/* Of a message that the bus could not read, it names no exchange. */
+static bool end_unnamed(struct answering *a, const uint8_t leaf[HASH_SIZE])
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct job *job = a->buckets[i]; job != NULL; job = job->next)
+            if (job->parcel != NULL && memcmp(job->parcel->leaf, leaf, HASH_SIZE) == 0)
+                return end_response(a, job->about.request.exchange_id, leaf);
+    return false;
 }
 
 bool answering_refused(struct answering *a, const struct session_refused *refused)
 {
-    if (refused->leaf == NULL || !end_by_leaf(a, refused->leaf))
+    if (refused->leaf == NULL)
+        return false;
+    bool ended = refused->exchange_id != NULL ? end_response(a, refused->exchange_id, refused->leaf)
+                                              : end_unnamed(a, refused->leaf);
+    if (!ended)
         return false;
     log_warn("response_refused", "reason=%s", refusal_name(refused->reason));
     return true;

@@ -19,7 +19,9 @@ void answering_free(struct answering *answering); /* NULL is harmless */
 
 void answering_deliver(struct answering *answering, struct delivery *d); /* a REQUEST; owns it */
 bool answering_refused(struct answering *answering, const struct session_refused *refused);
-bool answering_receipt(struct answering *answering, const uint8_t leaf[HASH_SIZE]); /* of a response */
+/* Of a response: its exchange and its leaf. */
+bool answering_receipt(struct answering *answering, const uint8_t exchange_id[16],
+                       const uint8_t leaf[HASH_SIZE]);
 void answering_resubmit(struct answering *answering);
 void answering_keys_changed(struct answering *answering);
 void answering_tick(struct answering *answering);

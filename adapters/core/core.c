@@ -151,7 +151,7 @@ static void on_receipt(void *arg, struct bytes entry_bytes, struct bytes proof)
         uint8_t leaf[HASH_SIZE];
         envelope_leaf(entry.context, entry.body, leaf);
         if (header.kind == MESSAGE_RESPONSE && (entry.type == ENTRY_ADMITTED || entry.type == ENTRY_LATE))
-            answering_receipt(core->answering, leaf);
+            answering_receipt(core->answering, header.exchange_id, leaf);
         else if (header.kind == MESSAGE_REFUSAL)
             asking_receipt(core->asking, leaf);
         else if (header.kind == MESSAGE_SUBJECT_KEY && entry.type == ENTRY_SUBJECT_KEY &&
