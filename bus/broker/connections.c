@@ -57,10 +57,11 @@ static void on_cut(void *arg, const struct gate_cut *cut)
     struct connections *c = arg;
     const struct peer *peer = cut->peer == NULL ? NULL : peers_find(c->peers, cut->peer);
     metric_add(METRIC_CONNECTIONS_CUT, 1);
-    if (++c->said > (peer == NULL ? LINES_A_SECOND : NAMED_A_SECOND)) {
+    if (c->said >= (peer == NULL ? LINES_A_SECOND : NAMED_A_SECOND)) {
         c->unsaid++;
         return;
     }
+    c->said++; /* only lines: what strangers were refused takes nothing from members */
     const char *member = peer == NULL ? "-" : peer->member, *reason = gate_reason_name(cut->reason);
     if (cut->reason == GATE_SILENT || cut->reason == GATE_ASKED)
         log_info("connection_cut", "member=%s address=%s reason=%s", member, cut->source, reason);

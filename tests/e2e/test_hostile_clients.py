@@ -8,6 +8,7 @@ import resource
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -29,7 +30,7 @@ def bound(limits, listeners, tls):
 
 @pytest.fixture(scope="module")
 def town():
-    with open_yard(limits=LIMITS) as y:
+    with open_yard(limits=LIMITS, metrics="127.0.0.1:0") as y:
         yield y
         assert y.front.process.stop() == 0  # and it ends in good order
 
@@ -49,7 +50,7 @@ def yard(town, request):
 
 
 def normal(yard, **more):
-    with yard.dial(timeout=10) as s:
+    with yard.dial(timeout=30) as s:
         s.sendall(request(**more))
         return read_reply(s)
 
@@ -216,13 +217,13 @@ def test_who_sends_byte_by_byte_is_closed_in_time_however_busy_it_looks(yard, fi
     with yard.dial() as s:
         with contextlib.suppress(ConnectionError):
             s.sendall(first)
-            while time.monotonic() < begun + 15:
+            while time.monotonic() < begun + 60:
                 s.sendall(step)
                 s.settimeout(0.1)
                 with contextlib.suppress(TimeoutError):
                     if not s.recv(4096):
                         break
-    assert 1 < time.monotonic() - begun < 10
+    assert 1 < time.monotonic() - begun < 30  # it would have gone on for a minute
 
 
 def test_who_does_not_read_its_answer_is_closed_and_the_answers_memory_comes_back(yard):
@@ -230,9 +231,7 @@ def test_who_does_not_read_its_answer_is_closed_and_the_answers_memory_comes_bac
     with contextlib.ExitStack() as stack:
         slow = []
         for _ in range(12):
-            s = socket.socket()
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            s.connect(yard.plain)
+            s = yard.dial(yard.front.socket)  # over TCP the kernel would take all of an answer
             slow.append(stack.enter_context(s))
             with contextlib.suppress(ConnectionError):
                 s.sendall(request(body))
@@ -240,18 +239,32 @@ def test_who_does_not_read_its_answer_is_closed_and_the_answers_memory_comes_bac
         while time.monotonic() < begun + 2:  # meanwhile
             assert normal(yard).refusal in (None, "answers_unread", "too_many")
             time.sleep(0.2)
-        time.sleep(3)
-        assert normal(yard).status == 200
+        wait_until(lambda: normal(yard).status == 200)
         for s in slow:
-            assert is_closed(s, 10)
+            assert is_closed(s, 30)
     yard.reached = None  # all of these were good questions
+
+
+def test_who_reads_its_answer_byte_by_byte_is_closed_in_the_middle_of_it(yard):
+    """Alone, so that no bound of memory is in question: only the time that a client has for its answer. On a unix socket: over TCP the
+    kernel would take all of it."""
+    body, overdue = b"y" * (MIB - 1000), yard.counted("wasl_adapter_front_overdue_total")
+    with yard.dial(yard.front.socket) as s:
+        s.sendall(request(body))
+        got = len(s.recv(1))
+        until = time.monotonic() + 30
+        while yard.counted("wasl_adapter_front_overdue_total") == overdue and time.monotonic() < until:
+            got += len(s.recv(1))
+            time.sleep(0.05)
+        assert got < 4096 and got + len(read_all(s)) < len(body)
+    yard.reached = 1
 
 
 def test_ten_thousand_connections_do_not_lock_a_client_out(yard):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard >= 11_000, "this machine lets a process open too few descriptors for the test"
     resource.setrlimit(resource.RLIMIT_NOFILE, (11_000, hard))
-    peak, slowest = 0, 0.0
+    peak, slowest, descriptors = 0, 0.0, 0
     try:
         with contextlib.ExitStack() as stack:
             for i in range(10_000):
@@ -266,10 +279,13 @@ def test_ten_thousand_connections_do_not_lock_a_client_out(yard):
                     assert normal(yard).status == 200
                     yard.reached += 1
                     slowest, peak = max(slowest, time.monotonic() - begun), max(peak, yard.anonymous_memory())
+                    descriptors = max(descriptors, yard.descriptors())
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    print(f"\n10,000 connections: RssAnon at most {peak / MIB:.1f} MiB, slowest of 40 requests meanwhile {slowest * 1000:.0f} ms")
+    print(f"\n10,000 connections: RssAnon at most {peak / MIB:.1f} MiB, {descriptors} descriptors, slowest of 40 requests meanwhile "
+          f"{slowest * 1000:.0f} ms")
     assert peak < bound(LIMITS, 4, 1)
+    assert descriptors < LIMITS["connections"] + 500  # those of the listener, some of a round not closed yet, and the adapter's own
 
 
 def test_memory_stays_under_its_bound_when_every_connection_holds_as_much_as_it_may():
@@ -291,11 +307,11 @@ def test_memory_stays_under_its_bound_when_every_connection_holds_as_much_as_it_
             hold(yard.dial(yard.peers_socket), block)
             if i < count // 2:  # one address has no more than half of a TLS listener
                 hold(yard.dial_tls(), block)
-        time.sleep(0.5)
+        wait_until(lambda: yard.anonymous_memory() - begun > 20 * MIB)
+        assert normal(yard).status == 200  # taken after all of it
         peak = yard.anonymous_memory()
-        assert normal(yard).status == 200
     print(f"\neverything full: RssAnon {peak / MIB:.1f} MiB (at the start {begun / MIB:.1f}) of at most {bound(limits, 4, 1) / MIB:.1f}")
-    assert 20 * MIB < peak - begun and peak < bound(limits, 4, 1)
+    assert peak < bound(limits, 4, 1)
 
 
 def test_one_client_and_one_subsystem_have_no_more_requests_under_way_than_their_bound(yard):
@@ -306,13 +322,13 @@ def test_one_client_and_one_subsystem_have_no_more_requests_under_way_than_their
             open_ones = [stack.enter_context(yard.dial()) for _ in range(LIMITS["requests_per_subsystem"])]
             for s in open_ones:
                 s.sendall(request(extra=b"Connection: close\r\n"))
-            time.sleep(0.5)
+            wait_until(lambda: yard.front.status()["asks_open"] == len(open_ones))
             refused = normal(yard)
             assert refused.refusal == "too_many" and b"subsystem" in refused.body
             others = [stack.enter_context(yard.dial()) for _ in range(LIMITS["requests_per_client"] - len(open_ones))]
             for s in others:
                 s.sendall(request(client=OTHER, extra=b"Connection: close\r\n"))
-            time.sleep(0.5)
+            wait_until(lambda: yard.front.status()["asks_open"] == LIMITS["requests_per_client"])
             refused = normal(yard, client=OTHER)
             assert refused.refusal == "too_many" and b"client" in refused.body
             yard.s.bus.process.popen.send_signal(18)
@@ -331,7 +347,7 @@ def test_garbage_instead_of_tls_is_cut_off(yard, data):
     with yard.dial(yard.tls) as s:
         with contextlib.suppress(ConnectionError):
             s.sendall(data)
-        assert is_closed(s, 10)
+        assert is_closed(s, 30)
 
 
 def test_half_open_handshakes_are_closed_in_time_and_lock_nobody_out(yard):
@@ -346,7 +362,9 @@ def test_half_open_handshakes_are_closed_in_time_and_lock_nobody_out(yard):
         with yard.dial_tls() as s:
             s.sendall(request())
             assert read_reply(s).status == 200
-        assert all(is_closed(s, 10) for s in half)
+        # One address has half of the listener's; who has no place is closed when it comes, and not only when its time is over.
+        assert yard.descriptors() < LIMITS["connections"] // 2 + 300
+        assert all(is_closed(s, 30) for s in half)
     yard.reached = 2
 
 
@@ -354,15 +372,19 @@ def test_a_client_cannot_renegotiate(yard):
     certificate, key = map(str, yard.s.pki.tls("enrolment"))
     p = subprocess.Popen(["openssl", "s_client", "-connect", "%s:%s" % yard.tls, "-cert", certificate, "-key", key, "-tls1_2",
                           "-legacy_renegotiation"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    time.sleep(1)
-    p.stdin.write(b"R\n")
+    limit = threading.Timer(60, p.kill)
+    limit.start()
+    p.stdin.write(b"R\n")  # read when the handshake is over
     p.stdin.flush()
+    out = b""
+    while b"RENEGOTIATING" not in out and (line := p.stdout.readline()):
+        out += line
     with contextlib.suppress(BrokenPipeError):
-        time.sleep(1)
         p.stdin.write(request())
         p.stdin.close()
-    out = p.stdout.read()
-    p.wait(20)
+    out += p.stdout.read()
+    p.wait(60)
+    limit.cancel()
     assert b"RENEGOTIATING" in out and b"HTTP/1.1" not in out.partition(b"RENEGOTIATING")[2], out[-600:]
 
 

@@ -1,9 +1,11 @@
 """Peers of the bus that want it to fall, to grow or to forget the others. After each attack another member is answered as before and
 the bus holds less than its stated bound; who did it stands in the log where that can be known. tests/README.md has the table of
 what is attacked where: much of it is attacked closer to the code, in tests/unit."""
+import contextlib
 import os
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -65,12 +67,12 @@ def test_giant_frames_before_the_handshake_are_cut_off(arena, announced):
 
 def test_a_frame_below_the_limit_that_never_ends_its_handshake_costs_what_a_stranger_may(arena):
     with RawLink(arena.s.bus.endpoint, arena.s.bus.public, bytes(32), bytes(32), timeout=2).greet() as link:
-        with pytest.raises(Closed):
+        with contextlib.suppress(Closed):
             link.write(struct.pack(">BQ", 2, MIB - 1))
             for _ in range(15):
                 link.write(bytes(65536))
-                time.sleep(0.1)
-        assert link.is_cut()
+        assert link.is_cut(30)
+    assert arena.logged("connection_cut", "reason=waiting_bytes")  # before libzmq's own time for a handshake was over
 
 
 def test_a_slow_handshake_is_cut_off(arena):
@@ -80,16 +82,18 @@ def test_a_slow_handshake_is_cut_off(arena):
             for byte in b"\xff" + bytes(8) + b"\x7f" + bytes(1000):
                 link.write(bytes([byte]))
                 time.sleep(0.2)
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 60  # it would have taken 200 seconds
 
 
 def test_thousands_of_half_open_connections_leave_room_for_members(arena):
     held = []
     try:
         for _ in range(3000):
-            held.append(socket.create_connection(address(arena.s.bus.endpoint), 5))
-        time.sleep(0.3)
-        assert arena.descriptors() < 256 + 128  # those of one address, and the bus's own
+            held.append(socket.create_connection(address(arena.s.bus.endpoint), 20))
+        end = time.monotonic() + 2  # sooner than each would be closed for its own slowness
+        while arena.descriptors() >= 256 + 128:  # those of one address, and the bus's own
+            assert time.monotonic() < end, arena.descriptors()
+            time.sleep(0.02)
         arena.ask()
         with arena.attacker() as member:  # a new member comes in
             assert member.socket is not None
@@ -101,12 +105,39 @@ def test_thousands_of_half_open_connections_leave_room_for_members(arena):
 
 # --- admitted, and then ---
 
+@contextlib.contextmanager
+def strangers(arena):
+    """Connections that say nothing, more every moment: most are cut at once, and each would like a line in the log."""
+    over, held = threading.Event(), []
+
+    def come():
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                held.append(socket.create_connection(address(arena.s.bus.endpoint), 5))
+            for s in held[:-1000]:
+                s.close()
+            del held[:-1000]
+
+    coming = threading.Thread(target=come)
+    coming.start()
+    try:
+        assert arena.logged("connections_cut", "more=")  # more than there is room for in a second
+        yield
+    finally:
+        over.set()
+        coming.join()
+        for s in held:
+            s.close()
+        time.sleep(1.1)  # the log's next second is another test's
+
+
 def test_an_endless_message_is_cut_off_and_its_member_named(arena):
+    """Also when strangers come in hundreds meanwhile."""
+    sent = 0
     with arena.attacker() as member, arena.raw() as link:
         link.send(*hello_frames(member))
-        time.sleep(0.5)
-        sent = 0
-        with pytest.raises(Closed):
+        assert link.receive_message()[0] == HEAD["WELCOME"]
+        with strangers(arena), pytest.raises(Closed):
             while sent < 1 << 30:
                 link.send(bytes(60000), unfinished=True)
                 sent += 60000
@@ -129,10 +160,9 @@ def test_a_message_that_stays_unfinished_is_cut_off_for_silence_or_size(arena):
     with arena.raw() as link:
         start = time.monotonic()
         with pytest.raises(Closed):
-            while time.monotonic() - start < 25:
+            while time.monotonic() - start < 60:
                 link.send(b"x", unfinished=True)
                 time.sleep(0.5)
-        assert time.monotonic() - start < 20
     assert arena.logged("connection_cut", "reason=slow")
 
 
@@ -244,8 +274,9 @@ def test_a_superseded_link_is_told_and_its_key_keeps_few_connections(arena):
             link.send(*hello_frames(member))
             links.append(link)
             time.sleep(0.15)
-    time.sleep(1)
-    assert sum(not link.is_cut(0.3) for link in links) <= 4
+    end = time.monotonic() + 30
+    while (alive := sum(not link.is_cut(0.3) for link in links)) > 4:
+        assert time.monotonic() < end, alive
     assert arena.logged("session_superseded", f"member={MAS}")
     for link in links:
         link.close()
@@ -351,9 +382,11 @@ def test_a_flood_of_bad_signatures_leaves_few_entries_that_name_the_member(arena
                 while member.receive("CREDIT", timeout=0.05):
                     pass
         time.sleep(1.5)
-        new = ledger(arena.s)[before:]
-        refused = [e for e in new if e.type == TYPE.REFUSED]
-        assert refused and all(e.member == MAS.encode() for e in refused if e.member) and len(refused) < 60 * 6
+        end = time.monotonic() + 30
+        while not (refused := [e for e in ledger(arena.s)[before:] if e.type == TYPE.REFUSED]):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert all(e.member == MAS.encode() for e in refused if e.member) and len(refused) < 60 * 6
         print(f"{sent} messages, {len(refused)} entries")
 
 

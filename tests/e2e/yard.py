@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import time
+import urllib.request
 
 from sandbox.cluster import MEN, MI
 
@@ -92,6 +93,16 @@ class Yard:
         text = pathlib.Path(f"/proc/{self.front.process.popen.pid}/status").read_text()
         return int(re.search(r"RssAnon:\s+(\d+) kB", text)[1]) * 1024
 
+    def descriptors(self):
+        """Open ones of the front's adapter."""
+        return len(os.listdir(f"/proc/{self.front.process.popen.pid}/fd"))
+
+    def counted(self, name):
+        """A metric of the front's adapter, which was configured with an address for them."""
+        where = re.search(r" READY .*?\bmetrics=(\S+)", self.front.process.text())[1]
+        with urllib.request.urlopen(f"http://{where}/metrics", timeout=20) as response:
+            return float(re.search(rf"(?m)^{name} (\S+)$", response.read().decode())[1])
+
 
 def request(body=b"hello", client=CLIENT, target=TARGET, extra=b"", method="POST"):
     return (f"{method} {target} HTTP/1.1\r\nHost: x\r\nX-Road-Client: {client}\r\nWasl-Purpose: STATISTICS\r\n"
@@ -153,7 +164,7 @@ def converse(s, data):
         return replies(read_all(s))
 
 
-def wait_until(condition, timeout=20.0):
+def wait_until(condition, timeout=60.0):
     end = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
