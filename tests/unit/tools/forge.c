@@ -217,7 +217,8 @@ struct header forge_response(struct forge *forge, const struct header *request)
     return response;
 }
 
-uint64_t forge_message(struct forge *forge, unsigned type, const struct header *header, uint32_t reason)
+static uint64_t message(struct forge *forge, unsigned type, const struct header *header, uint32_t reason,
+                        struct bytes member)
 {
     struct envelope envelope = {0};
     struct error e = {0};
@@ -225,12 +226,24 @@ uint64_t forge_message(struct forge *forge, unsigned type, const struct header *
     CHECK(envelope_sign(forge->member, "TN", &envelope, 1, &e) == 0);
     struct entry entry = {.type = type,
                           .reason = reason,
+                          .member = member,
                           .context = buffer_bytes(&envelope.context),
                           .body = buffer_bytes(&envelope.body),
                           .signature = buffer_bytes(&envelope.signature)};
     uint64_t index = forge_entry(forge, &entry);
     envelope_free(&envelope);
     return index;
+}
+
+uint64_t forge_message(struct forge *forge, unsigned type, const struct header *header, uint32_t reason)
+{
+    return message(forge, type, header, reason, (struct bytes){0});
+}
+
+uint64_t forge_message_over(struct forge *forge, const struct header *header, uint32_t reason,
+                            const char *member)
+{
+    return message(forge, ENTRY_REFUSED, header, reason, bytes_of_string(member));
 }
 
 uint64_t forge_end(struct forge *forge, unsigned type, const struct header *request, uint32_t reason)

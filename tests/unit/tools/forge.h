@@ -41,6 +41,9 @@ struct header forge_request(struct forge *forge, unsigned n);
 struct header forge_response(struct forge *forge, const struct header *request);
 /* Signs header as a message and adds it as an entry of that type. */
 uint64_t forge_message(struct forge *forge, unsigned type, const struct header *header, uint32_t reason);
+/* Refused, with the member over whose link it came. */
+uint64_t forge_message_over(struct forge *forge, const struct header *header, uint32_t reason,
+                            const char *member);
 uint64_t forge_end(struct forge *forge, unsigned type, const struct header *request, uint32_t reason);
 /* count answered exchanges. */
 void forge_exchanges(struct forge *forge, unsigned first, unsigned count);

@@ -3,14 +3,19 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "crypto/hash.h"
 
 #include <jansson.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -344,6 +349,117 @@ static void what_is_told_does_not_depend_on_the_number_of_threads(void **state)
     buffer_free(&one);
 }
 
+/* A certificate whose names attack a terminal, for the key of the member at hand. */
+static struct signer *hostile_signer(uint8_t object[HASH_SIZE])
+{
+    char path[128];
+    struct error e = {0};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    X509_set_version(certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 7);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 86400L);
+    X509_NAME *name = X509_get_subject_name(certificate);
+    static const char words[] = "\x1b]0;owned\x07 \xe2\x80\xae\nGOOD";
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)words, -1, -1, 0);
+    X509_set_issuer_name(certificate, name);
+    X509_set_pubkey(certificate, key);
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    snprintf(path, sizeof path, "%s/hostile.key.pem", world.forge.folder);
+    write_text(path, "", 0);
+    assert_int_equal(chmod(path, 0600), 0);
+    FILE *f = fopen(path, "w");
+    assert_true(f != NULL && PEM_write_PKCS8PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+                fclose(f) == 0);
+    struct signer *signer = signer_open_file(path, certificate, &e);
+    assert_non_null(signer);
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+    uint8_t hash[HASH_SIZE];
+    sha256(bytes_make(der, (size_t)len), hash);
+    forge_object(&world.forge, bytes_make(der, (size_t)len), object);
+    forge_takes_effect(&world.forge, 2, object, hash);
+    OPENSSL_free(der);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return signer;
+}
+
+static void what_a_ledger_says_harms_no_terminal(void **state)
+{
+    uint8_t object[HASH_SIZE];
+    (void)state;
+    struct signer *signer = hostile_signer(object); /* 5 */
+    struct header request = forge_request(&world.forge, 1);
+    world.forge.member = signer;
+    forge_message(&world.forge, ENTRY_ADMITTED, &request, 0);                           /* 6 */
+    forge_message_over(&world.forge, &request, REFUSAL_WRONG_SIGNER, "\x1b[31m\nGOOD"); /* 7 */
+    assert_int_equal(replay(), 3);
+    assert_true(output_has("WRONG  entry 6: admitted, although by what was in force then"));
+    assert_true(output_has("CN=\\1B]0\\;owned\\07 "));
+    assert_true(output_has("it came over the link of \\x1b[31m\\x0aGOOD"));
+    for (size_t i = 0; i < run_output.len; i++)
+        assert_true(run_output.data[i] >= ' ' || run_output.data[i] == '\n');
+    assert_false(output_has("\nGOOD"));
+    assert_false(output_has("\xe2\x80\xae"));
+    assert_int_equal(REPLAY("-o", "jsonl"), 3);
+    for (size_t i = 0; i < run_output.len; i++)
+        assert_true(run_output.data[i] >= ' ' || run_output.data[i] == '\n');
+    assert_false(output_has("\\u001b"));
+    signer_free(signer);
+}
+
+/* A revocation list of the issuing CA that takes effect. */
+static void take_crl_number(X509 *issuer, EVP_PKEY *key, long number)
+{
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *now = ASN1_TIME_set(NULL, (time_t)(world.forge.time / MICROSECONDS) - 3600),
+              *next = ASN1_TIME_set(NULL, (time_t)(world.forge.time / MICROSECONDS) + 86400);
+    ASN1_INTEGER *value = ASN1_INTEGER_new();
+    uint8_t hash[HASH_SIZE];
+    X509_CRL_set_version(crl, 1);
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer));
+    X509_CRL_set1_lastUpdate(crl, now);
+    X509_CRL_set1_nextUpdate(crl, next);
+    ASN1_INTEGER_set(value, number);
+    assert_int_equal(X509_CRL_add1_ext_i2d(crl, NID_crl_number, value, 0, 0), 1);
+    assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+    unsigned char *der = NULL;
+    int len = i2d_X509_CRL(crl, &der);
+    forge_object(&world.forge, bytes_make(der, (size_t)len), hash);
+    forge_takes_effect(&world.forge, 3, hash, NULL);
+    OPENSSL_free(der);
+    ASN1_INTEGER_free(value);
+    ASN1_TIME_free(now);
+    ASN1_TIME_free(next);
+    X509_CRL_free(crl);
+}
+
+static void a_year_of_revocation_lists_leaves_the_latest_of_each_issuer(void **state)
+{
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/pki/ca/issuing.crt.pem", world.pki);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    X509 *issuer = PEM_read_X509(f, NULL, NULL, NULL);
+    fclose(f);
+    snprintf(path, sizeof path, "%s/pki/ca/issuing.key.pem", world.pki);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    EVP_PKEY *key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    fclose(f);
+    assert_true(issuer != NULL && key != NULL);
+    for (long number = 100; number < 465; number++)
+        take_crl_number(issuer, key, number);
+    world_exchange(1, "SCHOOL-ENROLMENT", MI);
+    assert_int_equal(replay(), 0);
+    assert_true(output_has("not revoked then, by list 464 of "));
+    EVP_PKEY_free(key);
+    X509_free(issuer);
+}
+
 static void each_line_of_jsonl_is_an_exchange_and_the_last_the_sums(void **state)
 {
     (void)state;
@@ -406,6 +522,8 @@ int main(void)
         T(another_registry_is_asked_the_same_question),
         T(a_period_begins_and_ends_with_the_first_entry_of_an_exchange),
         T(what_is_told_does_not_depend_on_the_number_of_threads),
+        T(what_a_ledger_says_harms_no_terminal),
+        T(a_year_of_revocation_lists_leaves_the_latest_of_each_issuer),
         T(each_line_of_jsonl_is_an_exchange_and_the_last_the_sums),
         T(without_an_authority_nothing_is_judged),
     };
