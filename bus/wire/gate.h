@@ -69,8 +69,16 @@ void gate_read(struct gate *gate, uint64_t now);
 #define GATE_PERIOD (20 * 1000ULL)
 void gate_tick(struct gate *gate, uint64_t now, bool reading);
 
-/* A message has come out of libzmq (of whatever status but NONE and FAILED). Its connection: a number that is
- * never used twice; 0: it is gone already. */
+/*
+ * A message has come out of libzmq (of whatever status but NONE and FAILED). Its connection: a number that is
+ * never used twice; 0: it is gone already.
+ *
+ * libzmq names a connection by its descriptor alone. Where one ends, and the next is accepted under its
+ * number before the ROUTER has handed out what the first had left, those messages are taken for the second
+ * one's: it counts as having spoken, under the first one's link key until its own first message, and may have
+ * so many bytes more waiting as they had. Whose message it is is not concerned (User-Id comes with each); the
+ * bound on all together holds, for what the dead have left is in it until gate_drained.
+ */
 uint64_t gate_received(struct gate *gate, const struct frame_message *frame, uint64_t now);
 /* libzmq has nothing more to read: what connections that are gone had left is read too. */
 void gate_drained(struct gate *gate);
