@@ -157,7 +157,7 @@ static void move_fields(struct rest_answer *a)
     for (size_t i = 0; i < a->headers.count; i++) {
         const struct http_header *h = &a->headers.items[i];
         if (!rest_field_of_connection(h->name) && !http_nominated(&a->headers, h->name) &&
-            !rest_field_of_front(h->name))
+            !http_field_of_front(h->name))
             http_headers_add(&a->reply->headers, h->name, h->value);
     }
 }

@@ -16,7 +16,5 @@ bool rest_field_of_subject(const char *name);
  * judged.
  */
 bool rest_field_overrides(const char *name);
-/* Fields of an answer that only a consumer's front may set. */
-bool rest_field_of_front(const char *name);
 
 #endif

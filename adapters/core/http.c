@@ -1,5 +1,6 @@
 #include "core/http.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -52,6 +53,49 @@ const char *http_headers_get(const struct http_headers *headers, const char *nam
         if (strcasecmp(headers->items[i].name, name) == 0)
             return headers->items[i].value;
     return NULL;
+}
+
+static bool same_field(const char *name, const char *listed)
+{
+    for (; *name != 0 && *listed != 0; name++, listed++)
+        if (tolower((unsigned char)(*name == '_' ? '-' : *name)) != *listed)
+            return false;
+    return *name == *listed;
+}
+
+bool http_field_among(const char *name, const char *const *list)
+{
+    for (; *list != NULL; list++)
+        if (same_field(name, *list))
+            return true;
+    return false;
+}
+
+bool http_field_of_connection(const char *name)
+{
+    static const char *const list[] = {"transfer-encoding",
+                                       "keep-alive",
+                                       "proxy-authenticate",
+                                       "proxy-authorization",
+                                       "te",
+                                       "trailer",
+                                       "upgrade",
+                                       "connection",
+                                       "user-agent",
+                                       "host",
+                                       "content-length",
+                                       "server",
+                                       "expect",
+                                       NULL};
+    return http_field_among(name, list);
+}
+
+bool http_field_of_front(const char *name)
+{
+    static const char *const list[] = {"x-road-id",         "x-road-client",       "x-road-service",
+                                       "x-road-request-id", "x-road-request-hash", "x-road-error",
+                                       "wasl-refusal",      "wasl-exchange",       NULL};
+    return http_field_among(name, list);
 }
 
 static bool lists(const char *value, const char *name)

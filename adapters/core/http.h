@@ -24,6 +24,13 @@ bool http_field_valid(struct bytes name, struct bytes value);
  */
 #define HTTP_NOMINATIONS_MOST ((size_t)1024)
 bool http_nominated(const struct http_headers *headers, const char *name);
+/* Is the name among these, in lower case and with hyphens? Without case, and with `_` for `-`: both spellings
+ * are one variable for a system behind CGI, WSGI or PHP. */
+bool http_field_among(const char *name, const char *const *list);
+/* Of one connection, by X-Road's list: never passed on. */
+bool http_field_of_connection(const char *name);
+/* What a consumer's front says to its client: nobody else may say it. */
+bool http_field_of_front(const char *name);
 void http_headers_free(struct http_headers *headers);
 
 #endif

@@ -171,7 +171,7 @@ static void respond_answer(struct exchange *x, const struct ask *ask, const stru
     x->status = answer->status >= 200 && answer->status <= 599 ? answer->status : 502;
     for (size_t i = 0; answer->headers != NULL && i < answer->headers->count; i++) {
         const struct http_header *h = &answer->headers->items[i];
-        if (!field_filtered(h->name) && !field_stripped_from_response(h->name) &&
+        if (!http_field_of_connection(h->name) && !http_field_of_front(h->name) &&
             !http_nominated(answer->headers, h->name))
             add_header(x->response, h->name, h->value);
     }

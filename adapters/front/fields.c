@@ -26,39 +26,12 @@ static bool next_entry(const char **at, char *entry, size_t room)
     return true;
 }
 
-bool field_filtered(const char *name)
-{
-    static const char *const list[] = {"transfer-encoding",
-                                       "keep-alive",
-                                       "proxy-authenticate",
-                                       "proxy-authorization",
-                                       "te",
-                                       "trailer",
-                                       "upgrade",
-                                       "connection",
-                                       "user-agent",
-                                       "host",
-                                       "content-length",
-                                       "server",
-                                       "expect",
-                                       NULL};
-    return among(name, list);
-}
-
 bool field_stripped_from_request(const char *name)
 {
     /* The trace context is made fresh on the way; tracestate may carry anything. */
     static const char *const list[] = {"x-road-request-id", "x-road-request-hash", "traceparent",
                                        "tracestate", NULL};
-    return among(name, list);
-}
-
-bool field_stripped_from_response(const char *name)
-{
-    static const char *const list[] = {"x-road-id",         "x-road-client",       "x-road-service",
-                                       "x-road-request-id", "x-road-request-hash", "x-road-error",
-                                       "wasl-refusal",      "wasl-exchange",       NULL};
-    return among(name, list);
+    return http_field_among(name, list);
 }
 
 bool field_single(const char *name)

@@ -212,7 +212,8 @@ static void judge_field(struct ask *ask, const struct request *request, const st
     if (!http_field_valid(bytes_of_string(h->name), bytes_of_string(h->value)))
         refuse(ask, words, REFUSAL_BAD_REQUEST, "A header field holds control bytes, or its name is none.");
     /* A proxy that takes Connection at its word would have removed it on the way. */
-    if (field_single(h->name) && !field_filtered(h->name) && http_nominated(&request->headers, h->name))
+    if (field_single(h->name) && !http_field_of_connection(h->name) &&
+        http_nominated(&request->headers, h->name))
         refuse(ask, words, REFUSAL_INCONSISTENT_HEADERS,
                "Connection lists a header field that steers the exchange.");
 }
@@ -224,7 +225,7 @@ static void take_headers(struct ask *ask, const struct request *request, const c
     for (size_t i = 0; i < request->headers.count; i++) {
         const struct http_header *h = &request->headers.items[i];
         judge_field(ask, request, h, words);
-        if (!field_filtered(h->name) && !field_stripped_from_request(h->name) &&
+        if (!http_field_of_connection(h->name) && !field_stripped_from_request(h->name) &&
             !http_nominated(&request->headers, h->name))
             http_headers_add(&ask->headers, h->name, h->value);
     }

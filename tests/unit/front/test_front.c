@@ -41,6 +41,8 @@ static void answer_one(struct ask *ask)
     http_headers_add(&headers, "Content-Length", "999");
     http_headers_add(&headers, "x-road-id", "forged");
     http_headers_add(&headers, "Wasl-Refusal", "forged");
+    http_headers_add(&headers, "X_Road_Error", "forged"); /* the same variable behind CGI */
+    http_headers_add(&headers, "Keep_Alive", "forged");
     http_headers_add(&headers, "Date", "Sun, 22 Nov 2026 05:55:56 GMT");
     answer.headers = &headers;
     answer.body = buffer_bytes(&ask->body);
@@ -266,6 +268,8 @@ static void a_body_goes_there_and_back_over_tcp_and_unix(void **state)
         assert_int_equal(lines(r, "wasl-exchange: abababab-"), 1);
         assert_int_equal(lines(r, "wasl-refusal"), 0);
         assert_int_equal(lines(r, "x-road-error"), 0);
+        assert_int_equal(lines(r, "x_road_error"), 0);
+        assert_int_equal(lines(r, "keep_alive"), 0);
         assert_int_equal(lines(r, "x-provider: yes"), 1);
         assert_int_equal(lines(r, "content-type: text/plain"), 1);
         assert_int_equal(lines(r, "date:"), 1);
