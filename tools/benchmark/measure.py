@@ -31,8 +31,8 @@ class Settings:
     in_flight: tuple = (1, 64, 512)
 
 
-WHOLE = Settings("whole", rounds=9, total=570, reserve=150, seconds=4.0, warmup=1.0, exchanges=100_000)
-QUICK = Settings("quick", rounds=5, total=110, reserve=22, seconds=1.5, warmup=0.4, exchanges=10_000)
+WHOLE = Settings("whole", rounds=11, total=570, reserve=150, seconds=3.0, warmup=0.7, exchanges=100_000)
+QUICK = Settings("quick", rounds=5, total=112, reserve=32, seconds=0.8, warmup=0.25, exchanges=10_000)
 SMOKE = Settings("smoke", rounds=2, total=60, reserve=20, seconds=0.25, warmup=0.05, exchanges=200)
 
 
