@@ -37,7 +37,9 @@ struct recompute {
     uint64_t size, next;
     uint64_t keep[RECOMPUTE_KEPT];
     uint8_t tile[TREE_TILE][HASH_SIZE]; /* the lowest tile that is being gone through */
-    struct climb entries, tiles;        /* over the entries' hashes; over those of the lowest tiles */
+    struct climb entries;               /* over the entries' hashes */
+    struct climb tiles;                 /* over those of the lowest tiles, */
+    bool apart;                         /* from the first difference on: until then they are one */
     bool entries_whole;                 /* no entry was unreadable */
     uint64_t *wrong;                    /* entries whose hash is not that of their tile */
     size_t wrong_count;
@@ -142,13 +144,16 @@ int recompute_add(struct recompute *recompute, const uint8_t leaf[HASH_SIZE], st
         recompute->entries_whole = false;
         leaf = stored;
     } else if (memcmp(leaf, stored, HASH_SIZE) != 0) {
+        if (!recompute->apart)
+            recompute->tiles = recompute->entries;
+        recompute->apart = true;
         if (recompute->wrong_count < DIFFERS_MOST)
             recompute->wrong[recompute->wrong_count++] = recompute->next;
         else
             recompute->wrong_more++;
     }
     if (climb_add(recompute, &recompute->entries, leaf, e) != 0 ||
-        climb_add(recompute, &recompute->tiles, stored, e) != 0)
+        (recompute->apart && climb_add(recompute, &recompute->tiles, stored, e) != 0))
         return -1;
     recompute->next++;
     for (unsigned i = 0; i < RECOMPUTE_KEPT; i++)
@@ -205,10 +210,11 @@ int recompute_end(struct recompute *recompute, const uint8_t signed_root[HASH_SI
                   struct findings *findings, struct error *e)
 {
     BUG_ON(recompute->next != recompute->size);
-    struct climb *climbs[2] = {&recompute->entries, &recompute->tiles};
+    struct climb *climbs[2] = {&recompute->entries,
+                               recompute->apart ? &recompute->tiles : &recompute->entries};
     uint8_t roots[2][HASH_SIZE];
     for (unsigned i = 0; i < 2; i++) {
-        for (unsigned level = 1; level < LEVELS; level++)
+        for (unsigned level = 1; level < LEVELS && (i == 0 || recompute->apart); level++)
             if (climbs[i]->level[level].count > 0 && compare_tile(recompute, climbs[i], level, e) != 0)
                 return -1;
         climb_root(climbs[i], roots[i]);
@@ -217,7 +223,7 @@ int recompute_end(struct recompute *recompute, const uint8_t signed_root[HASH_SI
     bool tiles_right = memcmp(roots[1], signed_root, HASH_SIZE) == 0;
     report_lowest(findings, recompute, entries_right, tiles_right);
     /* The tiles above are judged by the tree that is right; where neither is, by the one over the entries. */
-    const struct climb *right = tiles_right ? &recompute->tiles : &recompute->entries;
+    const struct climb *right = tiles_right ? climbs[1] : climbs[0];
     for (size_t i = 0; i < right->differ_count; i++)
         report_tile(findings, recompute, &right->differs[i]);
     if (!entries_right && !tiles_right)
