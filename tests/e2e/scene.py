@@ -28,6 +28,7 @@ class Scene:
     def __init__(self, s, services=ECHO):
         self.s = s
         self.bus = fake_bus(s)
+        self.response = None  # the last one, whole
         self.bus.append(TYPE.ADMINISTRATION, note=b"started")
         self.men = Member(s.pki, MEN)
         chain = b"".join(self.men.signer.der)
@@ -59,5 +60,6 @@ class Scene:
                 self.bus.send(message.routing_id, "RECEIPT", proto.session.Receipt(entry=entry, proof=proof))
                 continue
             if context.kind == proto.envelope.RESPONSE and leaf in (None, context.request_leaf):
+                self.response = message
                 return context
         return None

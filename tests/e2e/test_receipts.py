@@ -6,7 +6,7 @@ import pytest
 
 from helpers import CLIENT, MAS, MEN, MI, PERSON, sealing_public
 from scene import Scene, fake_bus
-from waslpy import envelope, proto, tlog
+from waslpy import envelope, proto, seal, tlog
 from waslpy.fakebus import TYPE
 from waslpy.member import Member
 
@@ -34,6 +34,25 @@ def silent(scene, exchange, receipt, timeout=3.0):
 
 def test_a_request_with_a_good_receipt_is_answered(scene):
     answers(scene)
+
+
+def test_slots_by_label_open_at_either_implementation(scene):
+    """Both keep an HPKE context: one enc over several messages, a label of its own in each, and the first form beside it."""
+    requests, responses = [], []
+    for contexts in ({}, None, {}):
+        scene.men.contexts = contexts
+        for _ in range(2):
+            exchange = scene.request()
+            requests.append(proto.envelope.Slot.FromString(exchange.sealed.slots[0]))
+            scene.bus.deliver(scene.provider, exchange, scene.bus.receipt(scene.admit(exchange)))
+            context = scene.answer(timeout=15, leaf=exchange.leaf)
+            assert context is not None and context.outcome == 0
+            m = scene.response.message
+            seal.open_body(m.slot[0], [scene.response.payload], m.context, m.body, scene.men.sealing)
+            responses.append(proto.envelope.Slot.FromString(m.slot[0]))
+    assert [len(slot.label) for slot in requests] == [32, 32, 0, 0, 32, 32] and len({slot.enc for slot in requests}) == 4
+    assert len({slot.enc for slot in responses}) == 1 and len({slot.label for slot in responses}) == 6
+    assert all(len(slot.label) == 32 for slot in responses)
 
 
 def test_a_request_without_a_receipt_is_not_answered(scene):

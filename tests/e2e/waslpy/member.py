@@ -39,6 +39,7 @@ class Member:
         self.socket = None
         self.seen = []          # everything received, for tests that look back
         self.checkpoint = b""
+        self.contexts = None    # a dict: HPKE contexts are kept in it, and slots are by label
         if bus_endpoint:
             self.connect(bus_endpoint, bus_public)
 
@@ -94,7 +95,7 @@ class Member:
 
     def message(self, context, plaintext, receivers, signer=None, media_type=b"application/json", **options):
         raw = context.SerializeToString()
-        sealed = seal.Sealed(plaintext, raw, receivers, **options)
+        sealed = seal.Sealed(plaintext, raw, receivers, **{"contexts": self.contexts, **options})
         return self.sign(raw, sealed.body(media_type), sealed, signer)
 
     def request(self, consumer, provider, service, operation, purpose, legal_basis, receivers, method=b"GET", path=b"/",

@@ -82,9 +82,10 @@ def unframe(plaintext):
 
 
 class Sealed:
-    """A body sealed for receivers [(name, public key)]; by_export uses the second form of slot."""
+    """A body sealed for receivers [(name, public key)]. contexts: a dict of the sender's, by public key, in which HPKE contexts are
+    kept; then slots are of the second form, by label."""
 
-    def __init__(self, plaintext, context, receivers, by_export=False):
+    def __init__(self, plaintext, context, receivers, contexts=None):
         self.content_key, commitment_key = os.urandom(32), os.urandom(32)
         aad = tlog.H(context)
         pieces = [plaintext[i:i + CHUNK] for i in range(0, len(plaintext), CHUNK)]
@@ -95,10 +96,15 @@ class Sealed:
         self.commitment = hmac.new(commitment_key, plaintext, hashlib.sha256).digest()
         self.slots = []
         for name, public in receivers:
-            enc, hpke = Hpke.sender(public, b"wasl/slot/v1")
+            if contexts is None:
+                enc, hpke = Hpke.sender(public, b"wasl/slot/v1")
+            else:
+                if public not in contexts:
+                    contexts[public] = Hpke.sender(public, b"wasl/slot/v1")
+                enc, hpke = contexts[public]
             keys = self.content_key + commitment_key
             slot = proto.envelope.Slot(receiver=name.encode(), key_id=tlog.H(public), enc=enc)
-            if by_export:
+            if contexts is not None:
                 slot.label = os.urandom(32)
                 slot.sealed = AESGCM(hpke.export(slot.label, 32)).encrypt(bytes(12), keys, aad)
             else:
