@@ -152,6 +152,19 @@ def test_a_run_beside_itself_has_nothing_beyond_noise_and_the_same_machine():
     assert compare.differences(HEADER, copy.deepcopy(HEADER)) == []
 
 
+def test_a_fresh_run_has_the_settings_of_a_saved_one(tmp_path):
+    header = {**HEADER, "settings": {**measure.QUICK.plain(), "only": []}}
+    report.write(tmp_path / "run.jsonl", header, [])
+    assert compare.differences(report.read(tmp_path / "run.jsonl")[0], header) == []
+
+
+def test_what_is_sampled_twice_differs_by_less_than_its_samples_allow():
+    rng = random.Random("samples")
+    counts = [[sum(rng.random() < 0.05 for _ in range(2000)) for _ in range(2)] for _ in range(100)]
+    assert sum(abs(a - b) > max(stages.sampling_noise(a, a), stages.sampling_noise(b, b)) for a, b in counts) <= 4
+    assert stages.sampling_noise(10.0, 10000) < 0.5
+
+
 def test_a_change_is_beyond_noise_only_where_both_noises_are_smaller():
     for old, new, far in ((5.0, 1.0, True), (12.0, 1.0, False), (1.0, 12.0, False), (9.9, 9.9, True), (None, 1.0, True), (None, None, False)):
         _, beyond = compare.compare((HEADER, [figure("a", 100.0, old)]), (HEADER, [figure("a", 110.0, new)]))

@@ -1,6 +1,5 @@
 """tools/bench: see --help."""
 import argparse
-import dataclasses
 import os
 import pathlib
 import shutil
@@ -63,7 +62,7 @@ def measure(options):
     state.chmod(0o711)  # PostgreSQL's user must reach its own folder below
     header = {"name": "run", "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "load_before": machine.busy(),
               "machine": machine.machine(state), "versions": machine.versions(options.build),
-              "settings": {**dataclasses.asdict(options.settings), "only": options.only}}
+              "settings": {**options.settings.plain(), "only": options.only}}
     begin = time.monotonic()
     bench = Bench(options.settings, options.build, state)
     run = Run(bench, options.only, say)

@@ -30,6 +30,10 @@ class Settings:
     bytes: int = 1024    # of a question and of an answer
     in_flight: tuple = (1, 64, 512)
 
+    def plain(self):
+        """As a saved run has it: JSON knows no tuples, and a fresh run is compared with a saved one."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
 
 WHOLE = Settings("whole", rounds=11, total=570, reserve=150, seconds=3.0, warmup=0.7, exchanges=100_000)
 QUICK = Settings("quick", rounds=5, total=112, reserve=32, seconds=0.8, warmup=0.25, exchanges=10_000)

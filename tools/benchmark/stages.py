@@ -1,6 +1,7 @@
 """CPU time of an exchange by stage, seen from outside: `perf record` samples the call chains of bus, provider and consumer under load. A thread's samples
 share what the kernel says it has used, so the stages of a process add up to its CPU time; the daemons measure nothing themselves, for reading a thread's clock costs more than some of the stages."""
 import collections
+import math
 import os
 import re
 import shutil
@@ -89,6 +90,11 @@ def by_stage(chains, spent, skip=()):
     return dict(out.most_common()), rest
 
 
+def sampling_noise(us, n):
+    """What n samples that came to `us` may differ by in another run, in 99 of 100: chance alone, two runs of a Poisson count."""
+    return us * 2.58 * math.sqrt(2 / n)
+
+
 def doubts(process, stages, rest, n):
     """Warnings of a table that no longer matches the code. n: samples of the process."""
     share = stages.get(table.REST, 0) / sum(stages.values())
@@ -160,8 +166,10 @@ class Stages(Measurement):
                 raise Failed(f"perf saw nothing of {process}")
             total = sum(stages.values())
             self.bench.warn(*doubts(process, stages, rest, len(chains[pid])))
+            seen = collections.Counter(stage_of(thread, chain) for thread, chain in chains[pid] if not played or thread != GENERATOR)
             for stage, us in stages.items():
-                yield self.figure(process, stage, us / result["exchanges"], round(us / total, 4))
+                each = us / result["exchanges"]
+                yield {**self.figure(process, stage, each, round(us / total, 4)), "noise": sampling_noise(each, seen[stage])}
 
 
 class FrontStages(Stages):
