@@ -21,7 +21,8 @@ struct queue {
     uint64_t (*cost)(const void *item);
     size_t most, first, length;
     bool closed;
-    int event; /* holds 1 exactly while the queue is not empty; changed under the lock only */
+    int event; /* when watched it holds 1 exactly while the queue is not empty; changed under the lock only */
+    bool watched; /* a loop has asked for it: for the others it would be two system calls an item */
 };
 
 static struct queue *new_queue(size_t most)
@@ -91,17 +92,18 @@ bool queue_put_all(struct queue *q, void *const *items, size_t count)
     bool taken = false;
     pthread_mutex_lock(&q->lock);
     if (!q->closed && count <= q->most - q->length) {
-        if (q->length == 0 && count > 0)
+        if (q->watched && q->length == 0 && count > 0)
             BUG_ON(eventfd_write(q->event, 1) != 0);
         for (size_t i = 0; i < count; i++)
             append(q, items[i]);
-        if (count == 1)
-            pthread_cond_signal(&q->changed);
-        else
-            pthread_cond_broadcast(&q->changed);
         taken = true;
     }
     pthread_mutex_unlock(&q->lock);
+    /* Behind the lock: whoever is woken wants it at once, and would sleep again until we let go of it. */
+    if (taken && count == 1)
+        pthread_cond_signal(&q->changed);
+    else if (taken)
+        pthread_cond_broadcast(&q->changed);
     return taken;
 }
 
@@ -113,7 +115,7 @@ static void *take(struct queue *q)
         return NULL;
     void *item = q->lanes != NULL ? lanes_take(q->lanes) : q->items[q->first];
     q->first = (q->first + 1) % q->most;
-    if (--q->length == 0)
+    if (--q->length == 0 && q->watched)
         BUG_ON(eventfd_read(q->event, &value) != 0);
     return item;
 }
@@ -156,8 +158,13 @@ size_t queue_length(struct queue *q)
     return length;
 }
 
-int queue_event_fd(const struct queue *q)
+int queue_event_fd(struct queue *q)
 {
+    pthread_mutex_lock(&q->lock);
+    if (!q->watched && q->length > 0)
+        BUG_ON(eventfd_write(q->event, 1) != 0);
+    q->watched = true;
+    pthread_mutex_unlock(&q->lock);
     return q->event;
 }
 

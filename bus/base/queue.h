@@ -15,7 +15,9 @@ struct queue *queue_new(size_t most); /* most items at once */
 /* The same with a fair order (lanes.h) instead: owner and cost are asked when an item is put. */
 struct queue *queue_new_fair(size_t most, const char *(*owner)(const void *item),
                              uint64_t (*cost)(const void *item));
-void queue_free(struct queue *queue); /* must be empty; NULL is harmless */
+/* Must be empty, and nobody may be in a call any more: threads that put are joined first. NULL is harmless.
+ */
+void queue_free(struct queue *queue);
 /* False when full or closed: the caller keeps the item. Never waits. */
 bool queue_put(struct queue *queue, void *item);
 /* All of them, in order, or none: whoever waits is woken once for all, not once for each. */
@@ -25,8 +27,9 @@ void *queue_take(struct queue *queue); /* NULL when empty; never waits */
  * time out. */
 void *queue_wait(struct queue *queue, uint64_t microseconds);
 size_t queue_length(struct queue *queue);
-/* Readable while the queue is not empty; for loop_add_fd. Call queue_take until NULL, or again next turn. */
-int queue_event_fd(const struct queue *queue);
+/* Readable while the queue is not empty; for loop_add_fd. Call queue_take until NULL, or again next turn.
+ * Only a queue that was asked for it keeps it, so that workers who wait do not pay for it. */
+int queue_event_fd(struct queue *queue);
 void queue_close(struct queue *queue); /* wakes everybody; takes go on until empty */
 
 #endif

@@ -55,6 +55,20 @@ static void the_event_descriptor_is_readable_exactly_while_there_is_something(vo
     queue_free(q);
 }
 
+static void what_lies_there_before_the_descriptor_is_asked_for_is_seen_too(void **state)
+{
+    (void)state;
+    struct queue *q = queue_new(3);
+    queue_put(q, &numbers[0]);
+    queue_put(q, &numbers[1]);
+    assert_ptr_equal(queue_wait(q, 0), &numbers[0]);
+    assert_true(is_readable(q));
+    assert_ptr_equal(queue_take(q), &numbers[1]);
+    assert_false(is_readable(q));
+    assert_null(queue_take(q));
+    queue_free(q);
+}
+
 static void many_are_put_all_or_none(void **state)
 {
     (void)state;
@@ -146,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_come_out_in_order_and_the_bound_holds),
         cmocka_unit_test(the_event_descriptor_is_readable_exactly_while_there_is_something),
+        cmocka_unit_test(what_lies_there_before_the_descriptor_is_asked_for_is_seen_too),
         cmocka_unit_test(many_are_put_all_or_none),
         cmocka_unit_test(a_closed_queue_takes_nothing_and_gives_what_it_has),
         cmocka_unit_test(a_wait_that_brings_nothing_ends),
