@@ -316,3 +316,12 @@ void uuid_random(uint8_t id[16])
     id[6] = (uint8_t)((id[6] & 0x0f) | 0x40);
     id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
 }
+
+void uuid_ordered(uint8_t id[16], uint64_t microseconds)
+{
+    uint8_t time[8];
+    uuid_random(id);
+    put_u64be(time, (microseconds / 1000) << 16);
+    memcpy(id, time, 6);
+    id[6] = (uint8_t)((id[6] & 0x0f) | 0x70);
+}

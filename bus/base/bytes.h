@@ -98,6 +98,9 @@ bool decimal_parse(struct bytes text, uint64_t *out);
 void uuid_format(const uint8_t id[16], char *out);
 bool uuid_parse(const char *text, uint8_t id[16]);
 void uuid_random(uint8_t id[16]); /* version 4 */
+/* Version 7 (RFC 9562, 5.7): the first 48 bits are milliseconds since 1970, so that what is made at about the
+ * same time lies together wherever it is a key; 74 bits are random. */
+void uuid_ordered(uint8_t id[16], uint64_t microseconds);
 /* From the kernel's generator; aborts when the system has none. */
 void bytes_random(void *out, size_t len);
 

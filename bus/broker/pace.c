@@ -1,6 +1,6 @@
 #include "broker/pace.h"
 
-#define COMPANY 4 /* so many more must be expected */
+#define COMPANY 8 /* so many more must be expected */
 #define CROWD   8 /* exchanges under way: fewer mean that somebody waits for each answer */
 
 uint64_t pace_wait(const struct pace *pace, uint64_t window, uint64_t open)

@@ -131,6 +131,22 @@ static void a_decimal_has_one_form_and_fits(void **state)
     assert_true(decimal_parse(bytes_of_string("18446744073709551615"), &v) && v == UINT64_MAX);
 }
 
+/* RFC 9562, appendix A.6: its time is 0x017F22E279B0 milliseconds. */
+static void ordered_ids_begin_with_their_time_and_differ(void **state)
+{
+    (void)state;
+    uint8_t a[16], b[16], later[16];
+    uuid_ordered(a, 0x017F22E279B0ULL * 1000 + 999);
+    uuid_ordered(b, 0x017F22E279B0ULL * 1000);
+    uuid_ordered(later, 0x017F22E279B1ULL * 1000);
+    assert_memory_equal(a, "\x01\x7f\x22\xe2\x79\xb0", 6);
+    assert_memory_equal(a, b, 6);
+    assert_memory_not_equal(a, b, 16);
+    assert_true(memcmp(a, later, 16) < 0 && memcmp(b, later, 16) < 0);
+    assert_int_equal(a[6] >> 4, 7);
+    assert_int_equal(a[8] >> 6, 2);
+}
+
 static void an_exchange_id_is_read_in_its_one_form(void **state)
 {
     (void)state;
@@ -179,6 +195,7 @@ int main(void)
         cmocka_unit_test(base64_gives_the_vectors_of_rfc_4648),
         cmocka_unit_test(base64_that_is_not_canonical_is_refused_and_leaves_the_output),
         cmocka_unit_test(a_decimal_has_one_form_and_fits),
+        cmocka_unit_test(ordered_ids_begin_with_their_time_and_differ),
         cmocka_unit_test(an_exchange_id_is_read_in_its_one_form),
         cmocka_unit_test(an_error_is_prefixed_and_cut_to_its_room),
     };

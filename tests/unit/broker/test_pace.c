@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#define WINDOW 2000
+#define WINDOW 4000
 #define MANY   64
 
 /* Batches of `count` every `interval` microseconds. */
@@ -34,10 +34,10 @@ static void who_is_alone_waits_for_nobody(void **state)
 static void where_many_come_they_are_waited_for(void **state)
 {
     (void)state;
-    struct pace pace = after(20, 800, 4);
+    struct pace pace = after(20, 1600, 4);
     assert_int_equal(pace_wait(&pace, WINDOW, MANY), WINDOW);
     /* The wait itself does not slow the reckoning: ten in each of the longer rounds. */
-    pace = after(20, 2800, 14);
+    pace = after(20, 5200, 14);
     assert_int_equal(pace_wait(&pace, WINDOW, MANY), WINDOW);
 }
 
