@@ -15,7 +15,8 @@
 static struct knowledge *open_knowledge(const char *folder)
 {
     struct error e = {0};
-    char *keys[1] = {country()->authority_vkey};
+    static char *keys[1]; /* pinned for as long as the knowledge is open */
+    keys[0] = country()->authority_vkey;
     struct registry_authority authority = {(const char *const *)keys, 1, 1};
     struct knowledge *k = knowledge_open(folder, "TN", &authority, NULL, DAY_MICROSECONDS, &e);
     if (k == NULL)
