@@ -210,7 +210,7 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
 struct audit *audit_start(const char *socket_path, struct ledger *ledger, struct truststore *trust,
                           const struct audit_status_source *source, struct error *e)
 {
-    int fd = unix_socket_listen(socket_path, 0660, (int)CONNECTIONS_MOST, e);
+    int fd = unix_socket_listen(socket_path, 0660, READERS_BACKLOG, e);
     if (fd < 0) {
         if (errno == EADDRINUSE && e != NULL)
             e->kind = ERROR_CONFIG; /* two buses with one path: trying again does not help */

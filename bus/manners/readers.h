@@ -18,7 +18,10 @@ struct readers;
 #define READERS_HEAD_SECONDS   5U  /* from the first byte that could come until the head is whole */
 #define READERS_ANSWER_SECONDS 10U /* and one more for every READERS_RATE bytes */
 #define READERS_RATE           (64U * 1024)
-#define READERS_IDLE_SECONDS   15U /* from an answer until the head of the next request is whole */
+/* For listen(2): who connects is let in and judged within moments, and a client that finds the queue of a
+ * unix socket full is turned away at once, whoever has filled it. */
+#define READERS_BACKLOG      4096
+#define READERS_IDLE_SECONDS 15U /* from an answer until the head of the next request is whole */
 
 struct readers_options {
     int socket;           /* that listens; taken over in any case */

@@ -16,7 +16,6 @@
 
 #define CONNECTIONS_MOST 16U
 #define UNDER_WAY_MOST   ((uint64_t)4 << 20)
-#define BACKLOG          16
 
 struct scrape {
     struct scrape_options options;
@@ -80,7 +79,7 @@ static int open_tcp(const char *text, union any_address *address, socklen_t len,
     if (fd < 0)
         return error_set(e, ERROR_IO, "metrics %s: no socket: %s", text, strerror(errno));
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(fd, &address->any, len) != 0 || listen(fd, BACKLOG) != 0 ||
+    if (bind(fd, &address->any, len) != 0 || listen(fd, READERS_BACKLOG) != 0 ||
         getsockname(fd, &address->any, &len) != 0) {
         error_set(e, ERROR_IO, "metrics %s: %s; is another program on this address?", text, strerror(errno));
         close(fd);
@@ -98,7 +97,7 @@ static int open_socket(struct scrape *scrape, struct error *e)
         return error_set(e, ERROR_CONFIG, "metrics %s: must be 127.0.0.1:PORT, \"[::1]:PORT\" or unix:/PATH",
                          text);
     if (address.any.sa_family == AF_UNIX) {
-        int fd = unix_socket_listen(address.local.sun_path, 0660, BACKLOG, e);
+        int fd = unix_socket_listen(address.local.sun_path, 0660, READERS_BACKLOG, e);
         if (fd >= 0)
             scrape->unix_path = string_copy(address.local.sun_path);
         return fd;
