@@ -23,7 +23,6 @@ static void exchange_free(struct exchange *x)
 {
     free(x->provider_id);
     buffer_free(&x->entry);
-    buffer_free(&x->proof);
     delivery_free(x->delivery);
     free(x);
 }

@@ -12,15 +12,15 @@ struct exchange {
     char *provider_id;       /* subsystem */
     struct peer *consumer;   /* whoever asked last */
     struct peer *provider;
-    struct buffer entry, proof;      /* the request's receipt: rides along with the response */
-    struct delivery *delivery;       /* kept for a provider that comes back */
-    struct posting *posting;         /* in the provider's mailbox; NULL once it is sent */
-    uint64_t room;                   /* bytes counted for it at consumer and provider */
-    uint64_t deadline;               /* wall clock */
-    bool under_way;                  /* posted to the provider: counts in the consumer's share of it */
-    bool waits;                      /* for the share to have room */
-    struct exchange *behind;         /* of the same share, waiting */
-    bool ending;                     /* its end is with the writer */
+    struct buffer entry;       /* of the request: rides along with the response, which brings its proof */
+    struct delivery *delivery; /* kept for a provider that comes back */
+    struct posting *posting;   /* in the provider's mailbox; NULL once it is sent */
+    uint64_t room;             /* bytes counted for it at consumer and provider */
+    uint64_t deadline;         /* wall clock */
+    bool under_way;            /* posted to the provider: counts in the consumer's share of it */
+    bool waits;                /* for the share to have room */
+    struct exchange *behind;   /* of the same share, waiting */
+    bool ending;               /* its end is with the writer */
     struct exchange *before, *after; /* of the same provider */
     size_t place;                    /* in the heap */
 };

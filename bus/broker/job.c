@@ -27,6 +27,7 @@ static void message_free(struct message *m)
     buffers_free(m->chunks, m->chunk_count);
     buffer_free(&m->entry);
     buffer_free(&m->proof);
+    buffer_free(&m->request_proof);
 }
 
 static void hello_free(struct hello *h)

@@ -54,6 +54,7 @@ struct message {
     bool open;           /* old request that still waits for its response */
     bool ended;          /* old request: the entry below is its terminal one */
     struct buffer entry, proof;
+    struct buffer request_proof; /* of an admitted response: its request's, under the same checkpoint */
 };
 
 struct hello {

@@ -51,6 +51,9 @@ static int give_message(const struct receipts_source *source, struct message *m,
     if (result->old)
         return answer_old(m, result, e);
     m->entry_type = result->type;
+    if (result->request != UINT64_MAX &&
+        ledger_proof(source->ledger, result->request, &m->request_proof, e) < 0)
+        return -1;
     /* A refusal that the member itself reports is recorded as one; to its sender that is a receipt. */
     bool reported = m->verdict == REFUSAL_NONE && m->header.kind == MESSAGE_REFUSAL &&
                     (uint32_t)result->reason == m->header.outcome;

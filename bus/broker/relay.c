@@ -55,8 +55,7 @@ void relay_open(struct io *io, struct message *m)
     x->deadline = m->deadline;
     x->delivery = replies_deliver(m, NULL);
     x->entry = m->entry;
-    x->proof = m->proof;
-    m->entry = m->proof = (struct buffer){0};
+    m->entry = (struct buffer){0};
     m->consumer = m->provider = NULL; /* the exchange holds the room now */
     exchanges_add(io->exchanges, x);
     count_open(io);

@@ -62,7 +62,7 @@ struct delivery *replies_deliver(struct message *m, const struct exchange *reque
     deliver.slot = strict_field(buffer_bytes(&m->slots[0]));
     if (request != NULL) {
         deliver.request_entry = strict_field(buffer_bytes(&request->entry));
-        deliver.request_proof = strict_field(buffer_bytes(&request->proof));
+        deliver.request_proof = strict_field(buffer_bytes(&m->request_proof));
     }
     struct buffer packed = {0};
     strict_pack(&deliver.base, &packed);

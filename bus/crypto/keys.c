@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <string.h>
 
 #define SEALING_PREFIX "wasl-sealing-key/1 "
@@ -189,9 +190,53 @@ int ed25519_from_seed(const uint8_t seed[32], struct ed25519_key *key, struct er
     return public_half(EVP_PKEY_ED25519, key->seed, key->public_key, e);
 }
 
+/*
+ * The key that a thread signed with last, ready: to make it from its seed costs as much as a signature, for
+ * its public half is computed anew.
+ */
+struct ready {
+    uint8_t seed[32];
+    EVP_PKEY *key;
+};
+
+static pthread_once_t ready_once = PTHREAD_ONCE_INIT;
+static pthread_key_t ready_key;
+
+static void ready_free(void *arg)
+{
+    struct ready *ready = arg;
+
+    EVP_PKEY_free(ready->key);
+    explicit_bzero(ready, sizeof(*ready));
+    free(ready);
+}
+
+static void ready_make_key(void)
+{
+    BUG_ON(pthread_key_create(&ready_key, ready_free) != 0);
+}
+
+static EVP_PKEY *ready_for(const uint8_t seed[32])
+{
+    struct ready *ready;
+
+    BUG_ON(pthread_once(&ready_once, ready_make_key) != 0);
+    ready = pthread_getspecific(ready_key);
+    if (ready == NULL) {
+        ready = memory_zeroed(1, sizeof(*ready));
+        BUG_ON(pthread_setspecific(ready_key, ready) != 0);
+    }
+    if (ready->key != NULL && CRYPTO_memcmp(ready->seed, seed, sizeof(ready->seed)) == 0)
+        return ready->key;
+    EVP_PKEY_free(ready->key);
+    memcpy(ready->seed, seed, sizeof(ready->seed));
+    ready->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+    return ready->key;
+}
+
 void ed25519_sign(const struct ed25519_key *key, struct bytes message, uint8_t signature[64])
 {
-    EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, key->seed, 32);
+    EVP_PKEY *pkey = ready_for(key->seed);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     size_t len = 64;
 
@@ -199,7 +244,6 @@ void ed25519_sign(const struct ed25519_key *key, struct bytes message, uint8_t s
     BUG_ON(pkey == NULL || ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, pkey) != 1);
     BUG_ON(EVP_DigestSign(ctx, signature, &len, message.data, message.len) != 1 || len != 64);
     EVP_MD_CTX_free(ctx);
-    EVP_PKEY_free(pkey);
 }
 
 bool ed25519_verify(const uint8_t public_key[32], struct bytes message, const uint8_t signature[64])

@@ -42,6 +42,7 @@ struct ed25519_key {
 };
 int ed25519_generate(struct ed25519_key *key, struct error *e);
 int ed25519_from_seed(const uint8_t seed[32], struct ed25519_key *key, struct error *e);
+/* The calling thread keeps the key that it signed with last, until it signs with another or ends. */
 void ed25519_sign(const struct ed25519_key *key, struct bytes message, uint8_t signature[64]);
 bool ed25519_verify(const uint8_t public_key[32], struct bytes message, const uint8_t signature[64]);
 

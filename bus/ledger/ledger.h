@@ -54,6 +54,7 @@ struct ledger_result {
     enum refusal reason; /* of what was written; of an old request that has ended: of its terminal entry */
     uint64_t index;      /* of the entry, also of an old one */
     bool old;            /* the same message was here before: index is its own entry */
+    uint64_t request; /* of a response that was admitted: index of its request's entry; else UINT64_MAX */
     uint64_t
         terminal; /* old request whose exchange has ended: index of its terminal entry; else UINT64_MAX */
 };
@@ -113,6 +114,8 @@ int ledger_abort(struct ledger *ledger, struct error *e);
  * receipt. */
 int ledger_receipt(struct ledger *ledger, uint64_t index, struct buffer *entry, struct buffer *proof,
                    struct error *e);
+/* The proof alone. */
+int ledger_proof(struct ledger *ledger, uint64_t index, struct buffer *proof, struct error *e);
 /* Consistency from old_size to new_size (0: latest) and that note (empty if no longer kept); writer's thread.
  */
 int ledger_consistency(struct ledger *ledger, uint64_t old_size, uint64_t new_size,

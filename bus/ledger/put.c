@@ -50,7 +50,7 @@ static int append(struct ledger *ledger, struct entry *entry, uint64_t *index, s
 
 static struct ledger_result fresh_result(void)
 {
-    return (struct ledger_result){.terminal = UINT64_MAX};
+    return (struct ledger_result){.terminal = UINT64_MAX, .request = UINT64_MAX};
 }
 
 static int append_result(struct ledger *ledger, struct entry *entry, struct ledger_result *result,
@@ -365,8 +365,10 @@ static int put_response(struct ledger *ledger, const struct ledger_message *mess
     message_entry(message, late ? ENTRY_LATE : ENTRY_ADMITTED, REFUSAL_NONE, &entry);
     if (append_result(ledger, &entry, result, e) != 0)
         return -1;
-    if (!late)
+    if (!late) {
+        result->request = exchange.request;
         return exchange_end(ledger, header->exchange_id, &exchange, result->index, e) == 0 ? 0 : fail(ledger);
+    }
     if (exchange.late != NOT_YET)
         return 0;
     exchange.late = result->index;

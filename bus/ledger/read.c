@@ -75,8 +75,7 @@ int ledger_read_tile(struct ledger *ledger, unsigned level, uint64_t number, uns
     return found;
 }
 
-int ledger_receipt(struct ledger *ledger, uint64_t index, struct buffer *entry, struct buffer *proof,
-                   struct error *e)
+int ledger_proof(struct ledger *ledger, uint64_t index, struct buffer *proof, struct error *e)
 {
     uint8_t path[TREE_PROOF_MOST][HASH_SIZE];
     size_t count;
@@ -86,11 +85,19 @@ int ledger_receipt(struct ledger *ledger, uint64_t index, struct buffer *entry, 
         return error_set(e, ERROR_USAGE, "entry %" PRIu64 " is not on disk: it has no receipt yet", index);
     if (tree_inclusion(ledger->tree, index, ledger->checkpoint.size, path, &count, e) != 0)
         return -1;
+    tlog_proof_format(index, (const uint8_t(*)[HASH_SIZE])path, count, buffer_bytes(&ledger->note), proof);
+    return 0;
+}
+
+int ledger_receipt(struct ledger *ledger, uint64_t index, struct buffer *entry, struct buffer *proof,
+                   struct error *e)
+{
+    if (ledger_proof(ledger, index, proof, e) != 0)
+        return -1;
     int found = ledger_read_entry(ledger, index, entry, e);
     if (found != 1)
         return found < 0 ? -1
                          : error_set(e, ERROR_NOT_FOUND, "entry %" PRIu64 " is in a closed segment", index);
-    tlog_proof_format(index, (const uint8_t(*)[HASH_SIZE])path, count, buffer_bytes(&ledger->note), proof);
     return 0;
 }
 
