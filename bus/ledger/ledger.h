@@ -54,7 +54,7 @@ struct ledger_result {
     enum refusal reason; /* of what was written; of an old request that has ended: of its terminal entry */
     uint64_t index;      /* of the entry, also of an old one */
     bool old;            /* the same message was here before: index is its own entry */
-    uint64_t request; /* of a response that was admitted: index of its request's entry; else UINT64_MAX */
+    uint64_t request;    /* of a response that was admitted: index of its request's entry; else UINT64_MAX */
     uint64_t
         terminal; /* old request whose exchange has ended: index of its terminal entry; else UINT64_MAX */
 };
