@@ -15,6 +15,7 @@ struct chain {
     struct buffer der[CHAIN_MOST];
     size_t count;
     uint8_t leaf_hash[HASH_SIZE];
+    uint8_t hash[HASH_SIZE];
 };
 
 /* Takes the certificate over, also when it fails. */
@@ -42,12 +43,17 @@ static int chain_add(struct chain *chain, X509 *certificate, struct error *e)
 
 static struct chain *chain_finish(struct chain *chain, struct error *e)
 {
+    struct bytes parts[CHAIN_MOST];
+
     if (chain->count == 0) {
         chain_free(chain);
         error_set(e, ERROR_CRYPTO, "there is no certificate");
         return NULL;
     }
     sha256(buffer_bytes(&chain->der[0]), chain->leaf_hash);
+    for (size_t i = 0; i < chain->count; i++)
+        parts[i] = buffer_bytes(&chain->der[i]);
+    sha256_parts(parts, chain->count, chain->hash);
     return chain;
 }
 
@@ -169,6 +175,11 @@ void chain_certificate_der(const struct chain *chain, size_t index, struct buffe
 {
     BUG_ON(index >= chain->count);
     buffer_append_bytes(out, buffer_bytes(&chain->der[index]));
+}
+
+const uint8_t *chain_hash(const struct chain *chain)
+{
+    return chain->hash;
 }
 
 const uint8_t *chain_leaf_hash(const struct chain *chain)

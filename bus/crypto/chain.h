@@ -20,6 +20,7 @@ X509 *chain_certificate(const struct chain *chain, size_t index); /* owned by th
 void chain_der(const struct chain *chain, struct buffer *out);    /* appends */
 size_t chain_count(const struct chain *chain);
 void chain_certificate_der(const struct chain *chain, size_t index, struct buffer *out); /* appends one */
+const uint8_t *chain_hash(const struct chain *chain);      /* SHA-256 of all of it, as chain_der gives it */
 const uint8_t *chain_leaf_hash(const struct chain *chain); /* SHA-256 of the leaf's DER */
 /* Subject of the leaf in RFC 2253 form, as `openssl x509 -subject -nameopt RFC2253` prints it; caller frees.
  */

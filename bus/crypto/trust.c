@@ -31,6 +31,7 @@ struct trust {
     size_t anchor_count;
     struct crl_list *crls;
     uint64_t crl_grace;
+    bool judges_only;
     struct trust_cache *cache;
 };
 
@@ -132,6 +133,12 @@ void trust_set_crl_grace(struct trust *trust, uint64_t microseconds)
 {
     BUG_ON(atomic_load(&trust->in_use));
     trust->crl_grace = microseconds;
+}
+
+void trust_judge_only(struct trust *trust)
+{
+    BUG_ON(atomic_load(&trust->in_use));
+    trust->judges_only = true;
 }
 
 size_t trust_crl_hashes(const struct trust *trust, uint8_t (*out)[HASH_SIZE], size_t room)
@@ -428,7 +435,7 @@ static enum refusal judge_chain(struct trust *trust, const struct chain *chain, 
     else
         refusal = refusal_of(X509_STORE_CTX_get_error(ctx));
     BUG_ON(refusal == REFUSAL_NONE && verdict->key == NULL);
-    if (refusal == REFUSAL_NONE)
+    if (refusal == REFUSAL_NONE && !trust->judges_only)
         prove_crls(&j, X509_STORE_CTX_get0_chain(ctx));
 
     X509_STORE_CTX_free(ctx);
@@ -490,13 +497,14 @@ struct chain *trust_path(const struct trust *trust, const struct chain *chain, c
     return path;
 }
 
-/* What was asked, as one hash. The lengths keep anchor and subject apart. */
+/* What was asked, as one hash: of the whole chain, so that the answer does not depend on what other way from
+ * this leaf was asked about before. The lengths keep anchor and subject apart. */
 static void question_id(const struct chain *chain, const char *anchor, const char *subject,
                         uint8_t id[HASH_SIZE])
 {
     uint8_t anchor_len[8];
     const struct bytes parts[] = {
-        bytes_make(chain_leaf_hash(chain), HASH_SIZE),
+        bytes_make(chain_hash(chain), HASH_SIZE),
         bytes_make(anchor_len, sizeof(anchor_len)),
         bytes_of_string(anchor),
         bytes_of_string(subject),

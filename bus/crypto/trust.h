@@ -3,7 +3,8 @@
 /*
  * Which certificates may sign for whom, at a given time. A trust set is immutable: anchors and CRLs are
  * gathered, then it is used by any number of threads; a change makes a new set (a store cannot replace a
- * CRL). Verified keys are cached by SHA-256(DER) in the set itself, until min(notAfter, nextUpdate).
+ * CRL). Verified keys are cached by SHA-256 of the chain's DER in the set itself, until min(notAfter,
+ * nextUpdate).
  */
 #include "base/bytes.h"
 #include "base/refusal.h"
@@ -37,6 +38,10 @@ int trust_add_crl(struct trust *trust, struct bytes pem_or_der, struct error *e)
 int trust_take_crl(struct trust *trust, const struct trust *from, size_t i, struct error *e);
 void trust_set_crl_grace(struct trust *trust,
                          uint64_t microseconds); /* how long past nextUpdate a CRL still serves */
+
+/* A judgement of this set proves no CRL, only trust_prove_crl does: for whoever judges on several threads,
+ * and wants what becomes of the set to depend on what it was told and not on who was faster. */
+void trust_judge_only(struct trust *trust);
 
 struct verified_key {
     EVP_PKEY *key;     /* valid as long as both the trust set and the chain are */

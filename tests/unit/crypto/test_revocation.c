@@ -402,6 +402,35 @@ static void crl_hashes_name_the_crls_in_a_stable_order(void **state)
         buffer_free(&ders[i]);
 }
 
+/* So that what a set becomes does not depend on which judgement came first. */
+static void a_set_that_only_judges_proves_no_crl_by_it(void **state)
+{
+    (void)state;
+    for (int only = 0; only < 2; only++) {
+        struct trust *trust = trust_new();
+        struct chain *chain = good_chain();
+        struct verified_key key;
+        struct trust_crl_info info;
+        bool proven = true;
+
+        add_anchor(trust, "national", &root);
+        add_crl(trust, &root, (struct pki_crl){.number = 1});
+        add_crl(trust, &issuing, (struct pki_crl){.number = 2});
+        if (only == 1)
+            trust_judge_only(trust);
+        assert_int_equal(trust_verify(trust, chain, "national", SUBJECT, NOW, &key), REFUSAL_NONE);
+        for (size_t i = 0; i < 2; i++) {
+            trust_crl_info(trust, i, &info);
+            proven = proven && info.proven;
+        }
+        assert_int_equal(proven, only == 0);
+        for (size_t i = 0; i < 2; i++)
+            assert_true(trust_prove_crl(trust, i, chain));
+        chain_free(chain);
+        trust_free(trust);
+    }
+}
+
 /* What is remembered of a list must be its issuer's word. */
 static void a_crl_is_proven_by_an_anchor_or_by_a_ca_of_a_chain(void **state)
 {
@@ -463,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_crl_serves_stale_within_the_grace_and_not_beyond),
         cmocka_unit_test(a_crl_of_the_future_is_not_believed_yet),
         cmocka_unit_test(a_crl_that_cannot_be_ordered_or_is_partial_is_refused),
+        cmocka_unit_test(a_set_that_only_judges_proves_no_crl_by_it),
         cmocka_unit_test(a_crl_is_proven_by_an_anchor_or_by_a_ca_of_a_chain),
         cmocka_unit_test(crl_hashes_name_the_crls_in_a_stable_order),
     };

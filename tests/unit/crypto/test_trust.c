@@ -250,6 +250,27 @@ static void a_verdict_is_remembered_for_its_time_only(void **state)
     trust_free(trust);
 }
 
+/* One leaf may be shown with other ways up. */
+static void a_verdict_is_of_the_whole_chain_and_not_of_its_leaf(void **state)
+{
+    struct trust *trust = good_trust();
+    X509 *leaf = leaf_with((struct pki_request){0});
+    struct verified_key key;
+
+    (void)state;
+    assert_int_equal(X509_up_ref(leaf), 1);
+    struct chain *whole = chain_of(leaf, issuing.certificate, NULL);
+    struct chain *alone = chain_of(leaf, NULL, NULL);
+    assert_memory_equal(chain_leaf_hash(whole), chain_leaf_hash(alone), HASH_SIZE);
+    assert_memory_not_equal(chain_hash(whole), chain_hash(alone), HASH_SIZE);
+    assert_int_equal(trust_verify(trust, whole, "national", SUBJECT, NOW, &key), REFUSAL_NONE);
+    assert_int_equal(trust_verify(trust, alone, "national", SUBJECT, NOW, &key),
+                     REFUSAL_CERTIFICATE_UNTRUSTED);
+    chain_free(whole);
+    chain_free(alone);
+    trust_free(trust);
+}
+
 struct judging {
     struct trust *trust;
     struct chain *good;
@@ -351,6 +372,7 @@ int main(void)
         cmocka_unit_test(an_issuing_ca_can_be_the_anchor),
         cmocka_unit_test(an_anchor_that_is_no_ca_is_refused),
         cmocka_unit_test(a_verdict_is_remembered_for_its_time_only),
+        cmocka_unit_test(a_verdict_is_of_the_whole_chain_and_not_of_its_leaf),
         cmocka_unit_test(threads_judge_by_one_set),
         cmocka_unit_test(only_what_leads_to_the_anchor_is_worth_keeping),
     };
