@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The bus judges a message a moment before it writes the entry: for so long after a change the state before
- * counts too. */
-#define OVERLAP (5 * MICROSECONDS)
+/* Between judging and writing. */
+#define DELAY (5 * MICROSECONDS)
 
 struct moment *moment_new(void)
 {
@@ -34,7 +33,6 @@ void moment_free(struct moment *moment)
     if (moment == NULL || atomic_fetch_sub(&moment->references, 1) != 1)
         return;
     view_free(&moment->now);
-    view_free(&moment->before);
     free(moment->registry_lost);
     free(moment->crl_lost);
     free(moment);
@@ -44,13 +42,11 @@ size_t moment_candidates(const struct moment *moment, const struct record *recor
                          struct candidate out[CANDIDATES_MOST])
 {
     uint64_t time = record->entry.time;
-    uint64_t earliest = time > OVERLAP ? time - OVERLAP : 0;
+    uint64_t earliest = time > DELAY ? time - DELAY : 0;
     size_t count = 0;
     if (moment->now.registry == NULL)
         return 0;
     out[count++] = (struct candidate){&moment->now, time};
-    if (time - moment->changed < OVERLAP && moment->before.registry != NULL)
-        out[count++] = (struct candidate){&moment->before, time};
     if (record->has_header && record->header.created >= earliest && record->header.created < time)
         out[count++] = (struct candidate){&moment->now, record->header.created};
     return count;

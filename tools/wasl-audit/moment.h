@@ -16,8 +16,7 @@ struct view {
 
 struct moment {
     atomic_uint references;
-    struct view now, before;
-    uint64_t changed;    /* when `now` took the place of `before` */
+    struct view now;
     char *registry_lost; /* why the registry of then cannot be read, in words: `now` is empty; NULL */
     char *crl_lost;      /* likewise a revocation list that took effect before; NULL */
 };
@@ -25,9 +24,10 @@ struct moment *moment_new(void); /* of nothing */
 struct moment *moment_ref(struct moment *moment);
 void moment_free(struct moment *moment); /* drops one reference; NULL is harmless */
 
-/* The bus judges a message a moment before it writes the entry, so there are up to three states that it may
- * have been judged by. The first is the one where the entry stands. */
-#define CANDIDATES_MOST 3
+/* What an entry may have been judged by. The bus writes nothing behind a change that was judged by what was
+ * before it (it judges again), so this is the state where the entry stands; but it judges a moment before it
+ * writes, so there are two times. The first is that of the entry. */
+#define CANDIDATES_MOST 2
 struct candidate {
     const struct view *view; /* the moment's */
     uint64_t time;

@@ -47,13 +47,9 @@ struct moment *review_moment(struct review *review)
 }
 
 /* The next moment, whose view is not made yet. */
-static struct moment *next_moment(struct review *review, uint64_t time)
+static struct moment *next_moment(struct review *review)
 {
     struct moment *last = review->moment, *moment = moment_new();
-    moment->changed = time;
-    const struct view *before = last->now.registry != NULL ? &last->now : &last->before;
-    if (before->registry != NULL)
-        moment->before = (struct view){registry_ref(before->registry), trust_ref(before->trust)};
     if (last->crl_lost != NULL)
         moment->crl_lost = string_copy(last->crl_lost);
     moment_free(last);
@@ -78,14 +74,15 @@ static void make_trust(struct review *review, struct bytes crl, int *taken, uint
         BUG_ON(trust_take_crl(trust, review->trust, i, &fault) < 0); /* as many were there before */
     *taken = crl.len > 0 ? trust_add_crl(trust, crl, e) : 0;
     trust_set_crl_grace(trust, CRL_GRACE);
+    trust_judge_only(trust);
     trust_free(review->trust);
     review->trust = trust;
 }
 
 /* What is in force from here on: the registry believed last, and the set made last. */
-static void change(struct review *review, uint64_t time)
+static void change(struct review *review)
 {
-    next_moment(review, time)->now = (struct view){registry_ref(review->last), trust_ref(review->trust)};
+    next_moment(review)->now = (struct view){registry_ref(review->last), trust_ref(review->trust)};
 }
 
 /* The object; 0 with words where it is missing or damaged. -1 reading failed. */
@@ -103,12 +100,12 @@ static int fetch(struct review *review, const uint8_t hash[HASH_SIZE], const str
     return 0;
 }
 
-static void lose_registry(struct review *review, const struct record *record, const char *words)
+static void lose_registry(struct review *review, const char *words)
 {
-    next_moment(review, record->entry.time)->registry_lost = string_copy(words);
+    next_moment(review)->registry_lost = string_copy(words);
 }
 
-static void lose_crl(struct review *review, const struct record *record, const char *words)
+static void lose_crl(struct review *review, const char *words)
 {
     const struct moment *last = review->moment;
     struct view now = {0};
@@ -117,7 +114,7 @@ static void lose_crl(struct review *review, const struct record *record, const c
     if (last->now.registry != NULL)
         now = (struct view){registry_ref(last->now.registry), trust_ref(last->now.trust)};
     char *registry_lost = last->registry_lost != NULL ? string_copy(last->registry_lost) : NULL;
-    struct moment *moment = next_moment(review, record->entry.time);
+    struct moment *moment = next_moment(review);
     moment->now = now;
     moment->registry_lost = registry_lost;
     moment->crl_lost = string_copy(words);
@@ -147,7 +144,7 @@ static int take_registry(struct review *review, const struct record *record, str
     struct buffer file = {0}, words = {0};
     int found = fetch(review, hash, record, "registry", &file, &words, e);
     if (found == 0)
-        lose_registry(review, record, (const char *)words.data);
+        lose_registry(review, (const char *)words.data);
     if (found == 1) {
         struct error fault = {0};
         struct registry *registry = open_registry(review, buffer_bytes(&file), &fault);
@@ -156,13 +153,13 @@ static int take_registry(struct review *review, const struct record *record, str
                          fault.text);
             buffer_printf(&words, "the registry that entry %" PRIu64 " names: %s", record->index, fault.text);
             buffer_append(&words, "", 1);
-            lose_registry(review, record, (const char *)words.data);
+            lose_registry(review, (const char *)words.data);
         } else {
             int taken;
             registry_free(review->last);
             review->last = registry;
             make_trust(review, (struct bytes){0}, &taken, record->index, findings, NULL);
-            change(review, record->entry.time);
+            change(review);
         }
     }
     buffer_free(&file);
@@ -189,9 +186,9 @@ static int take_crl(struct review *review, const struct record *record, struct k
         buffer_append(&words, "", 1);
     }
     if (found >= 0 && taken < 0)
-        lose_crl(review, record, (const char *)words.data);
+        lose_crl(review, (const char *)words.data);
     else if (taken == 0 && review->moment->now.registry != NULL)
-        change(review, record->entry.time);
+        change(review);
     buffer_free(&crl);
     buffer_free(&words);
     return found < 0 ? -1 : 0;
@@ -229,10 +226,32 @@ static int take_chain(struct review *review, const struct record *record, struct
     return -1;
 }
 
+/* What an entry says of its registry must be so: a version is for people, the hash is what judges. */
+static void compare_registry(struct review *review, const struct record *record,
+                             struct kept_findings *findings)
+{
+    static const uint8_t none[HASH_SIZE];
+    const struct registry *now = review->moment->now.registry;
+    const struct entry *entry = &record->entry;
+    if (memcmp(entry->registry_hash, none, HASH_SIZE) == 0) {
+        if (record->has_header)
+            finding_keep(findings, "entry %" PRIu64 ": it does not name the registry that it was judged by",
+                         record->index);
+    } else if (now != NULL && entry->registry_version != registry_version(now)) {
+        finding_keep(findings,
+                     "entry %" PRIu64 ": it says that version %" PRIu64 " of the registry was in force, but "
+                     "the one that it names is version %" PRIu64,
+                     record->index, entry->registry_version, registry_version(now));
+    }
+}
+
 int review_note(struct review *review, const struct record *record, struct kept_findings *findings,
                 struct error *e)
 {
     if (take_crl(review, record, findings, e) != 0 || take_chain(review, record, e) != 0)
         return -1;
-    return take_registry(review, record, findings, e);
+    if (take_registry(review, record, findings, e) != 0)
+        return -1;
+    compare_registry(review, record, findings);
+    return 0;
 }
