@@ -152,7 +152,9 @@ def test_exit_codes_tell_usage_from_missing_files(authority):
     assert wasl().returncode == 2
     assert wasl("registry").returncode == 2
     assert wasl("nonsense").returncode == 2
-    assert wasl("registry", "check").returncode == 2
+    for one_file in ("check",), ("show",), ("sign", "--key", "/nonexistent", "--output", "/nonexistent"):
+        assert wasl("registry", *one_file).returncode == 2
+        assert wasl("registry", *one_file, "/nonexistent", "/nonexistent").returncode == 2
     assert wasl("registry", "explain", authority.source).returncode == 2
     assert wasl("registry", "check", "/nonexistent").returncode == 6
     assert wasl("registry", "check", "--help").returncode == 0

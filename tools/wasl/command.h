@@ -7,6 +7,8 @@
  */
 #include "base/error.h"
 
+#include <argp.h>
+
 /* Scripts rely on these. */
 enum wasl_exit {
     WASL_GOOD = 0,
@@ -27,6 +29,11 @@ int command_refusals(int argc, char **argv);
 
 /* Prints "wasl: ..." on standard error; the exit code of that kind of failure. */
 int command_failed(const struct error *e);
+
+/* Of a command that takes exactly one file: its parser passes on what it does not know itself, ARGP_KEY_END
+ * always. Puts the word into *file, which is argv's and must be NULL at first; none or two of them end in the
+ * usage. Returns what an argp parser returns. */
+error_t command_one_file(int key, char *argument, const struct argp_state *state, const char **file);
 
 /* A command of a command: `wasl registry check`. */
 struct subcommand {

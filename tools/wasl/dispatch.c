@@ -2,7 +2,6 @@
 
 #include "base/bytes.h"
 
-#include <argp.h>
 #include <string.h>
 
 struct choice {
@@ -51,6 +50,23 @@ int command_dispatch(const struct subcommand *list, const char *about, int argc,
     buffer_free(&name);
     buffer_free(&doc);
     return result;
+}
+
+error_t command_one_file(int key, char *argument, const struct argp_state *state, const char **file)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*file != NULL)
+            argp_usage(state);
+        *file = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (*file == NULL)
+            argp_usage(state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 int command_failed(const struct error *e)

@@ -91,19 +91,13 @@ static error_t parse_check(int key, char *arg, struct argp_state *state)
             argp_error(state, "a threshold is a number from 1 to 64");
         words->trust.threshold = (unsigned)number;
         return 0;
-    case ARGP_KEY_ARG:
-        if (words->file != NULL)
-            argp_usage(state);
-        words->file = arg;
-        return 0;
     case ARGP_KEY_END:
-        if (words->file == NULL)
-            argp_usage(state);
+        command_one_file(key, arg, state, &words->file);
         if (words->trust.previous != NULL && words->trust.key_count > 0)
             argp_error(state, "a registry is judged by a previous one or by keys, not by both");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_one_file(key, arg, state, &words->file);
     }
 }
 
@@ -181,19 +175,13 @@ static error_t parse_sign(int key, char *arg, struct argp_state *state)
     case 'p':
         words->previous = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (words->file != NULL)
-            argp_usage(state);
-        words->file = arg;
-        return 0;
     case ARGP_KEY_END:
-        if (words->file == NULL)
-            argp_usage(state);
+        command_one_file(key, arg, state, &words->file);
         if (words->key_count == 0 || words->output == NULL)
             argp_error(state, "--key and --output are needed");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_one_file(key, arg, state, &words->file);
     }
 }
 

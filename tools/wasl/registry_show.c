@@ -22,17 +22,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'd':
         words->what = SHOW_DOCUMENT;
         return 0;
-    case ARGP_KEY_ARG:
-        if (words->file != NULL)
-            argp_usage(state);
-        words->file = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (words->file == NULL)
-            argp_usage(state);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_one_file(key, arg, state, &words->file);
     }
 }
 
