@@ -1,11 +1,31 @@
 #include "registry/decide.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "registry/identifier.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+bool decide_may_refuse(unsigned refusal)
+{
+    switch (refusal) {
+    case REFUSAL_UNKNOWN_MEMBER:
+    case REFUSAL_MEMBER_SUSPENDED:
+    case REFUSAL_UNKNOWN_SERVICE:
+    case REFUSAL_UNKNOWN_OPERATION:
+    case REFUSAL_NO_GRANT:
+    case REFUSAL_WRONG_PURPOSE:
+    case REFUSAL_GRANT_EXPIRED:
+    case REFUSAL_PURPOSE_MISSING:
+    case REFUSAL_WRONG_LEGAL_BASIS:
+    case REFUSAL_REGISTRY_OUTDATED:
+        return true;
+    default:
+        return false;
+    }
+}
 
 /* The words name only what the registry holds, never what was asked: they go into answers and logs, and a
  * peer could have put anything into its question. */
@@ -13,6 +33,7 @@ static void refuse(struct decision *out, enum refusal refusal, const char *forma
     __attribute__((format(printf, 3, 4)));
 static void refuse(struct decision *out, enum refusal refusal, const char *format, ...)
 {
+    BUG_ON(!decide_may_refuse(refusal));
     va_list list;
     va_start(list, format);
     vsnprintf(out->words, sizeof out->words, format, list);

@@ -23,5 +23,7 @@ struct decision {
                         ambiguous */
 };
 void decide(const struct registry *registry, const struct question *question, struct decision *out);
+/* Is that a reason that decide() gives? Whoever compares a refusal of then with decide() asks here first. */
+bool decide_may_refuse(unsigned refusal);
 
 #endif

@@ -103,33 +103,13 @@ const char *policy_result_name(enum policy_result result)
     return names[result];
 }
 
-/* Could decide() have given it? */
-static bool is_of_registry(unsigned refusal)
-{
-    switch (refusal) {
-    case REFUSAL_UNKNOWN_MEMBER:
-    case REFUSAL_MEMBER_SUSPENDED:
-    case REFUSAL_UNKNOWN_SERVICE:
-    case REFUSAL_UNKNOWN_OPERATION:
-    case REFUSAL_NO_GRANT:
-    case REFUSAL_WRONG_PURPOSE:
-    case REFUSAL_GRANT_EXPIRED:
-    case REFUSAL_PURPOSE_MISSING:
-    case REFUSAL_WRONG_LEGAL_BASIS:
-    case REFUSAL_REGISTRY_OUTDATED:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* Why it was refused then, by whomever; 0: it was not refused. */
 static unsigned refused_then(const struct story *story)
 {
     if (story->request == NULL)
         return story->count > 0 ? story->steps[0]->refusal : 0;
     unsigned refusal = story->terminal != NULL ? story->terminal->refusal : 0;
-    return is_of_registry(refusal) || refusal == REFUSAL_ENDPOINT_NOT_PERMITTED ? refusal : 0;
+    return decide_may_refuse(refusal) || refusal == REFUSAL_ENDPOINT_NOT_PERMITTED ? refusal : 0;
 }
 
 void policy_judge(const struct story *story, struct policy_verdict *out)
@@ -151,7 +131,7 @@ void policy_judge(const struct story *story, struct policy_verdict *out)
         out->result = out->refusal == REFUSAL_NONE ? POLICY_SAME : POLICY_REFUSED;
     else if (out->refusal != REFUSAL_NONE)
         out->result = out->refusal == then ? POLICY_SAME : POLICY_OTHER;
-    else if (!is_of_registry(then))
+    else if (!decide_may_refuse(then))
         snprintf(out->words, sizeof out->words,
                  "it permits the operation; %s, for which it was refused, is not for a registry to say",
                  refusal_name(then));

@@ -1,11 +1,10 @@
 #include "replay_summary.h"
 
+#include "json_line.h"
 #include "text.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const end_names[] = {"answered", "refused",    "ended without an answer",
@@ -32,21 +31,7 @@ void summary_heading(const struct checkpoint *checkpoint, const struct policy *p
 
 static json_t *safe_text(const char *words)
 {
-    struct buffer safe = {0};
-    text_put(bytes_of_string(words), &safe);
-    json_t *string = json_stringn(safe.len > 0 ? (const char *)safe.data : "", safe.len);
-    buffer_free(&safe);
-    return string;
-}
-
-static void put_object(json_t *object, struct buffer *out)
-{
-    char *dump = json_dumps(object, JSON_COMPACT);
-    if (dump != NULL)
-        buffer_append_string(out, dump);
-    buffer_append_string(out, "\n");
-    free(dump);
-    json_decref(object);
+    return json_safe(bytes_of_string(words));
 }
 
 void summary_findings(uint64_t *count, const struct kept_findings *findings, bool jsonl, struct buffer *out)
@@ -71,7 +56,7 @@ void summary_findings(uint64_t *count, const struct kept_findings *findings, boo
     json_t *object = json_object();
     json_object_set_new(object, "exchange", json_null());
     json_object_set_new(object, "findings", array);
-    put_object(object, out);
+    json_line(object, out);
 }
 
 /* --- the end --- */
@@ -152,7 +137,7 @@ static void print_json(const struct summary *summary, const struct checkpoint *c
     json_object_set_new(sums, "policy_counts", groups);
     json_object_set_new(object, "summary", sums);
     struct buffer line = {0};
-    put_object(object, &line);
+    json_line(object, &line);
     fwrite(line.data, 1, line.len, stdout);
     buffer_free(&line);
 }

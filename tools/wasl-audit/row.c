@@ -1,10 +1,9 @@
 #include "row.h"
 
+#include "json_line.h"
 #include "text.h"
 
 #include <inttypes.h>
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 void row_make(struct row *row, const struct record *record, struct exchanges *exchanges)
@@ -185,7 +184,7 @@ static void put_csv(const struct row *row, bool utc, struct buffer *out)
 static void put_jsonl(const struct row *row, bool utc, struct buffer *out)
 {
     json_t *object = json_object();
-    struct buffer value = {0}, safe = {0};
+    struct buffer value = {0};
     for (enum column column = 0; column < COLUMNS; column++) {
         buffer_clear(&value);
         put_value(row, column, utc, &value);
@@ -198,18 +197,10 @@ static void put_jsonl(const struct row *row, bool utc, struct buffer *out)
             json_object_set_new(object, column_names[column], json_integer((json_int_t)number));
             continue;
         }
-        buffer_clear(&safe);
-        text_put(buffer_bytes(&value), &safe);
-        json_object_set_new(object, column_names[column], json_stringn((const char *)safe.data, safe.len));
+        json_object_set_new(object, column_names[column], json_safe(buffer_bytes(&value)));
     }
-    char *text = json_dumps(object, JSON_COMPACT);
-    if (text != NULL)
-        buffer_append_string(out, text);
-    buffer_append_string(out, "\n");
-    free(text);
-    json_decref(object);
+    json_line(object, out);
     buffer_free(&value);
-    buffer_free(&safe);
 }
 
 static void put_short_object(const struct record *record, struct buffer *out)

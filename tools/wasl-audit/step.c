@@ -186,19 +186,11 @@ static void agree_signature(struct step *step, const struct record *record)
 static void agree(struct step *step, const struct record *record, const struct candidate candidates[],
                   size_t count)
 {
-    switch (step->refusal) {
-    case REFUSAL_UNKNOWN_MEMBER:
-    case REFUSAL_MEMBER_SUSPENDED:
-    case REFUSAL_UNKNOWN_SERVICE:
-    case REFUSAL_UNKNOWN_OPERATION:
-    case REFUSAL_NO_GRANT:
-    case REFUSAL_WRONG_PURPOSE:
-    case REFUSAL_GRANT_EXPIRED:
-    case REFUSAL_PURPOSE_MISSING:
-    case REFUSAL_WRONG_LEGAL_BASIS:
-    case REFUSAL_REGISTRY_OUTDATED:
+    if (decide_may_refuse(step->refusal)) {
         agree_registry(step, record, candidates, count);
-        break;
+        return;
+    }
+    switch (step->refusal) {
     case REFUSAL_QUOTA_EXCEEDED:
         if (step->has_decision)
             agree_quota(step);

@@ -2,26 +2,16 @@
 #include "story.h"
 
 #include "base/clock.h"
+#include "json_line.h"
 #include "text.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
-
-static json_t *text(struct bytes value)
-{
-    struct buffer safe = {0};
-    text_put(value, &safe);
-    json_t *string = json_stringn(safe.len > 0 ? (const char *)safe.data : "", safe.len);
-    buffer_free(&safe);
-    return string;
-}
 
 /* Every object of a kind has the same members: null where there is no value. */
 static void set_string(json_t *object, const char *name, const char *value)
 {
     bool none = value == NULL || *value == '\0';
-    json_object_set_new(object, name, none ? json_null() : text(bytes_of_string(value)));
+    json_object_set_new(object, name, none ? json_null() : json_safe(bytes_of_string(value)));
 }
 
 static void set_hash(json_t *object, const char *name, const uint8_t hash[HASH_SIZE])
@@ -95,15 +85,15 @@ static json_t *grant_object(const struct registry_grant *grant, const struct tel
     json_object_set_new(object, "per_day",
                         grant->per_day > 0 ? json_integer((json_int_t)grant->per_day) : json_null());
     for (size_t i = 0; i < grant->operation_count; i++)
-        json_array_append_new(operations, text(bytes_of_string(grant->operations[i]->code)));
+        json_array_append_new(operations, json_safe(bytes_of_string(grant->operations[i]->code)));
     for (size_t i = 0; i < grant->endpoint_count; i++) {
         struct buffer words = {0};
         buffer_printf(&words, "%s %s", grant->endpoints[i].method, grant->endpoints[i].path);
-        json_array_append_new(endpoints, text(buffer_bytes(&words)));
+        json_array_append_new(endpoints, json_safe(buffer_bytes(&words)));
         buffer_free(&words);
     }
     for (size_t i = 0; i < grant->field_count; i++)
-        json_array_append_new(fields, text(bytes_of_string(grant->fields[i])));
+        json_array_append_new(fields, json_safe(bytes_of_string(grant->fields[i])));
     json_object_set_new(object, "operations", operations);
     json_object_set_new(object, "endpoints", endpoints);
     json_object_set_new(object, "fields", fields);
@@ -161,7 +151,7 @@ static json_t *findings_array(const struct kept_findings *findings)
     json_t *array = json_array();
     for (size_t at = 0; at < findings->lines.len;) {
         const char *words = (const char *)findings->lines.data + at;
-        json_array_append_new(array, text(bytes_of_string(words)));
+        json_array_append_new(array, json_safe(bytes_of_string(words)));
         at += strlen(words) + 1;
     }
     return array;
@@ -211,10 +201,5 @@ void story_json(const struct story *story, const struct telling *telling, struct
     json_object_set_new(object, "steps", steps);
     json_object_set_new(object, "policy",
                         telling->policy != NULL ? policy_object(&story->policy) : json_null());
-    char *dump = json_dumps(object, JSON_COMPACT);
-    if (dump != NULL)
-        buffer_append_string(out, dump);
-    buffer_append_string(out, "\n");
-    free(dump);
-    json_decref(object);
+    json_line(object, out);
 }
