@@ -478,10 +478,9 @@ void desk_ask(struct desk *d, struct letter *request)
     desk_settle(d);
 }
 
-/* HELLO with a checkpoint; settles. */
-void desk_hello_with(struct desk *d, int m, uint8_t connection, const struct buffer *checkpoint)
+void desk_say_hello(struct desk *d, int m, uint8_t connection, const uint8_t session[16],
+                    const struct buffer *checkpoint)
 {
-    uint8_t session[16] = {connection, 9};
     struct buffer der = {0};
     chain_der(country()->chain[m], &der);
     ProtobufCBinaryData certificate = strict_field(buffer_bytes(&der));
@@ -490,8 +489,15 @@ void desk_hello_with(struct desk *d, int m, uint8_t connection, const struct buf
     hello.session = strict_field(bytes_make(session, 16));
     hello.n_certificate = 1;
     hello.certificate = &certificate;
-    hello.checkpoint = strict_field(buffer_bytes(checkpoint));
+    if (checkpoint != NULL)
+        hello.checkpoint = strict_field(buffer_bytes(checkpoint));
     desk_say(d, m, connection, VERB_HELLO, &hello.base, nothing);
     buffer_free(&der);
+}
+
+void desk_hello_with(struct desk *d, int m, uint8_t connection, const struct buffer *checkpoint)
+{
+    const uint8_t session[16] = {connection, 9};
+    desk_say_hello(d, m, connection, session, checkpoint);
     desk_settle(d);
 }

@@ -101,7 +101,10 @@ void assert_delivered(const struct sent *s, const struct letter *l, const struct
 /* MEN and MI, each on its connection 1. */
 struct desk *desk_linked(void);
 void desk_ask(struct desk *d, struct letter *request); /* makes a request, submits it as MEN, settles */
-/* HELLO with a checkpoint; settles. */
+/* A HELLO with that session id and, if not NULL, a checkpoint; nothing is waited for. */
+void desk_say_hello(struct desk *d, int m, uint8_t connection, const uint8_t session[16],
+                    const struct buffer *checkpoint);
+/* The same with another session id for each connection; settles. */
 void desk_hello_with(struct desk *d, int m, uint8_t connection, const struct buffer *checkpoint);
 
 #endif

@@ -18,16 +18,8 @@ static void a_session_id_used_twice_does_not_mix_two_sessions(void **state)
     (void)state;
     struct desk *d = desk_linked();
     struct letter q;
-    uint8_t session[16] = {1}; /* that of desk_linked */
-    struct buffer der = {0};
-    chain_der(country()->chain[MEN], &der);
-    ProtobufCBinaryData certificate = strict_field(buffer_bytes(&der));
-    Wasl__V1__Hello hello = WASL__V1__HELLO__INIT;
-    hello.version_min = hello.version_max = 1;
-    hello.session = strict_field(bytes_make(session, 16));
-    hello.n_certificate = 1;
-    hello.certificate = &certificate;
-    desk_say(d, MEN, 1, VERB_HELLO, &hello.base, bytes_make("", 0));
+    const uint8_t session[16] = {1}; /* that of desk_linked */
+    desk_say_hello(d, MEN, 1, session, NULL);
     letter_request(&q, 100);
     desk_submit(d, MEN, 1, &q);
     desk_settle(d);
@@ -35,7 +27,6 @@ static void a_session_id_used_twice_does_not_mix_two_sessions(void **state)
     assert_non_null(s);
     assert_int_equal(s->in.left.messages, s->in.size.messages);
     assert_int_equal(s->in.owed.messages, 0);
-    buffer_free(&der);
     letter_free(&q);
     desk_close(d);
 }
@@ -279,21 +270,12 @@ static void hellos_without_end_are_dropped(void **state)
     struct desk *d = desk_linked();
     unsigned welcomed = 0;
     for (uint8_t i = 0; i < 200; i++) {
-        uint8_t session[16] = {7, i};
-        struct buffer der = {0};
-        chain_der(country()->chain[MEN], &der);
-        ProtobufCBinaryData certificate = strict_field(buffer_bytes(&der));
-        Wasl__V1__Hello hello = WASL__V1__HELLO__INIT;
-        hello.version_min = hello.version_max = 1;
-        hello.session = strict_field(bytes_make(session, 16));
-        hello.n_certificate = 1;
-        hello.certificate = &certificate;
-        desk_say(d, MEN, 1, VERB_HELLO, &hello.base, bytes_make("", 0));
+        const uint8_t session[16] = {7, i};
+        desk_say_hello(d, MEN, 1, session, NULL);
         desk_settle(d);
         struct sent *s = desk_take(d, MEN, 1, VERB_WELCOME);
         welcomed += s != NULL;
         sent_free(s);
-        buffer_free(&der);
     }
     assert_true(welcomed > 0 && welcomed <= 10); /* the desk's clock stands still */
     d->io.monotonic += MICROSECONDS;

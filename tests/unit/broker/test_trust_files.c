@@ -99,6 +99,22 @@ static enum refusal judge(const struct snapshot *s, int m)
     return trust_verify(snapshot_trust(s), country()->chain[m], "root", subject, clock_wall(), &key);
 }
 
+/* After a start of the bus: is the certificate of that member revoked, with the others' good? */
+static void assert_revoked_at_start(struct place *p, bool problems, int revoked)
+{
+    struct snapshot *s = start(p, problems);
+    for (int m = 0; m < MEMBERS; m++)
+        assert_int_equal(judge(s, m), m == revoked ? REFUSAL_CERTIFICATE_REVOKED : REFUSAL_NONE);
+    snapshot_free(s);
+}
+
+static void remove_crl(const struct place *p, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", p->crls, name);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* --- CRLs --- */
 
 static void a_crls_number_never_goes_back_also_across_a_restart(void **state)
@@ -107,18 +123,12 @@ static void a_crls_number_never_goes_back_also_across_a_restart(void **state)
     struct place p;
     open_place(&p);
     put_crl(&p, "root.crl", 7, MI);
-    struct snapshot *s = start(&p, false);
-    assert_int_equal(judge(s, MI), REFUSAL_CERTIFICATE_REVOKED);
-    snapshot_free(s);
+    assert_revoked_at_start(&p, false, MI);
     put_crl(&p, "root.crl", 6, MEMBERS); /* still in date, and older */
-    s = start(&p, false);
-    assert_int_equal(judge(s, MI), REFUSAL_CERTIFICATE_REVOKED);
-    snapshot_free(s);
+    assert_revoked_at_start(&p, false, MI);
     /* Control: a newer one is taken. */
     put_crl(&p, "root.crl", 8, MEMBERS);
-    s = start(&p, false);
-    assert_int_equal(judge(s, MI), REFUSAL_NONE);
-    snapshot_free(s);
+    assert_revoked_at_start(&p, false, MEMBERS);
     close_place(&p);
 }
 
@@ -132,18 +142,11 @@ static void the_last_good_crl_serves_when_the_folder_is_empty_or_bad_at_a_restar
     snapshot_free(start(&p, false));
     snprintf(path, sizeof(path), "%s/root.crl", p.crls);
     write_file(path, bytes_of_string("not a list"));
-    struct snapshot *s = start(&p, true);
-    assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
-    assert_int_equal(judge(s, MI), REFUSAL_NONE);
-    snapshot_free(s);
-    assert_int_equal(unlink(path), 0);
-    s = start(&p, false);
-    assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
-    snapshot_free(s);
+    assert_revoked_at_start(&p, true, MEN);
+    remove_crl(&p, "root.crl");
+    assert_revoked_at_start(&p, false, MEN);
     assert_int_equal(rmdir(p.crls), 0);
-    s = start(&p, true);
-    assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
-    snapshot_free(s);
+    assert_revoked_at_start(&p, true, MEN);
     close_place(&p);
 }
 
@@ -160,31 +163,21 @@ static void a_forged_crl_with_a_high_number_displaces_nothing_and_is_not_remembe
 {
     (void)state;
     struct place p;
-    char path[256];
     open_place(&p);
     put_crl(&p, "root.crl", 3, MEN);
     snapshot_free(start(&p, false));
     put_forged(&p, 1000);
-    struct snapshot *s = start(&p, false);
-    assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
-    assert_int_equal(judge(s, MI), REFUSAL_NONE);
-    snapshot_free(s);
+    assert_revoked_at_start(&p, false, MEN);
     /* The next list of the issuer comes while the forged one lies there. */
     put_crl(&p, "root.crl", 4, MI);
-    s = start(&p, false);
-    assert_int_equal(judge(s, MEN), REFUSAL_NONE);
-    assert_int_equal(judge(s, MI), REFUSAL_CERTIFICATE_REVOKED);
-    snapshot_free(s);
-    snprintf(path, sizeof(path), "%s/forged.crl", p.crls);
-    assert_int_equal(unlink(path), 0);
-    s = start(&p, false);
+    assert_revoked_at_start(&p, false, MI);
+    remove_crl(&p, "forged.crl");
+    struct snapshot *s = start(&p, false);
     assert_int_equal(judge(s, MI), REFUSAL_CERTIFICATE_REVOKED);
     assert_int_equal(snapshot_crl_count(s), 1);
     snapshot_free(s);
     put_crl(&p, "root.crl", 5, MEMBERS);
-    s = start(&p, false);
-    assert_int_equal(judge(s, MI), REFUSAL_NONE);
-    snapshot_free(s);
+    assert_revoked_at_start(&p, false, MEMBERS);
     close_place(&p);
 }
 
@@ -192,18 +185,14 @@ static void an_issuer_with_forged_lists_alone_stays_closed(void **state)
 {
     (void)state;
     struct place p;
-    char path[256];
     open_place(&p);
-    snprintf(path, sizeof(path), "%s/root.crl", p.crls);
-    assert_int_equal(unlink(path), 0);
+    remove_crl(&p, "root.crl");
     put_forged(&p, 1000);
     struct snapshot *s = start(&p, false);
     assert_int_equal(judge(s, MI), REFUSAL_REVOCATION_UNKNOWN);
     snapshot_free(s);
     put_crl(&p, "root.crl", 1, MEMBERS); /* control */
-    s = start(&p, false);
-    assert_int_equal(judge(s, MI), REFUSAL_NONE);
-    snapshot_free(s);
+    assert_revoked_at_start(&p, false, MEMBERS);
     close_place(&p);
 }
 
@@ -225,7 +214,6 @@ static void a_forged_crl_harms_nobody_while_the_bus_runs_and_is_gone_with_its_fi
 {
     (void)state;
     struct place p;
-    char path[256];
     open_place(&p);
     put_crl(&p, "root.crl", 3, MEN);
     struct snapshot *s = start(&p, false);
@@ -234,8 +222,7 @@ static void a_forged_crl_harms_nobody_while_the_bus_runs_and_is_gone_with_its_fi
     assert_int_equal(snapshot_crl_count(s), 2);
     assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
     assert_int_equal(judge(s, MI), REFUSAL_NONE);
-    snprintf(path, sizeof(path), "%s/forged.crl", p.crls);
-    assert_int_equal(unlink(path), 0);
+    remove_crl(&p, "forged.crl");
     s = go_on(&p, s);
     assert_int_equal(snapshot_crl_count(s), 1);
     assert_int_equal(judge(s, MEN), REFUSAL_CERTIFICATE_REVOKED);
