@@ -1,7 +1,8 @@
 #ifndef WASL_BENCH_COMMANDS_H
 #define WASL_BENCH_COMMANDS_H
-/* One function for each command, one file for each: takes the arguments from its own name on, prints one JSON
- * object on standard output, returns the exit code. */
+/* One function for each command, one file for each: takes the arguments from its own name on, prints its
+ * result on standard output as one JSON object on a line (limits: one for each figure), returns the exit
+ * code. */
 #include "base/error.h"
 
 /* tools/benchmark relies on these. */

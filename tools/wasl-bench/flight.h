@@ -16,7 +16,7 @@ struct flight_options {
     const char *method, *path;
     size_t bytes;       /* of body, both ways: the provider echoes. At least 8 */
     unsigned in_flight; /* at most FLIGHT_MOST */
-    /* Not counted: answers of the first `warm_up` microseconds. Then it ends after `seconds` microseconds or
+    /* Not counted: answers of the first `warm_up` microseconds. Then it ends after `duration` microseconds or
      * `exchanges` answers, whichever comes first (0: without that end), and waits for what is open. */
     uint64_t warm_up, duration, exchanges;
     /* Called on this thread when the counted part begins and when it has ended. */

@@ -23,7 +23,7 @@ static const struct command {
 static void usage(FILE *out)
 {
     fputs("Usage: wasl-bench COMMAND [OPTION...]\n"
-          "Measures one thing and prints it as a JSON object on one line.\n\n",
+          "Measures one thing and prints it as a JSON object on one line (limits: one for each figure).\n\n",
           out);
     for (const struct command *c = commands; c->name != NULL; c++)
         fprintf(out, "  %-8s %s\n", c->name, c->words);
