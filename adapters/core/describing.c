@@ -66,14 +66,6 @@ static void refuse(struct describing *d, struct wish *wish, enum refusal refusal
 
 /* --- the cache --- */
 
-static char *path_of(const struct describing *d, const char *name)
-{
-    struct buffer path = {0};
-    buffer_printf(&path, "%s/%s", d->folder, name);
-    buffer_append(&path, "", 1);
-    return (char *)path.data;
-}
-
 static bool hash_fits(struct bytes document, const uint8_t hash[HASH_SIZE])
 {
     uint8_t own[HASH_SIZE];
@@ -86,7 +78,7 @@ static bool find_kept(const struct describing *d, const uint8_t hash[HASH_SIZE],
     char name[2 * HASH_SIZE + 1];
     struct error e = {0};
     hex_encode(hash, HASH_SIZE, name);
-    char *path = path_of(d, name);
+    char *path = file_path_in(d->folder, name);
     bool good = file_read(path, DESCRIPTION_MOST, out, &e) == 0 && hash_fits(buffer_bytes(out), hash);
     if (!good && e.kind != ERROR_NOT_FOUND) {
         log_warn("description_not_kept", "file=%s why=%s", path,
@@ -123,7 +115,7 @@ static size_t clean(const struct describing *d)
             left++;
             continue;
         }
-        char *path = path_of(d, entry->d_name);
+        char *path = file_path_in(d->folder, entry->d_name);
         unlink(path);
         free(path);
     }
@@ -142,7 +134,7 @@ static void keep(const struct describing *d, const uint8_t hash[HASH_SIZE], stru
     if (clean(d) >= FILES_MOST)
         return;
     hex_encode(hash, HASH_SIZE, name);
-    char *path = path_of(d, name);
+    char *path = file_path_in(d->folder, name);
     if (file_write_atomically(path, document, 0600, &e) != 0)
         log_warn("description_not_kept", "why=%s", e.text);
     free(path);

@@ -27,16 +27,6 @@ struct knowledge {
     size_t refused_count;
 };
 
-static char *path_of(const char *folder, const char *name)
-{
-    struct buffer path = {0};
-    buffer_printf(&path, "%s/%s", folder, name);
-    buffer_append(&path, "", 1);
-    char *text = string_copy((const char *)path.data);
-    buffer_free(&path);
-    return text;
-}
-
 /* --- trust set --- */
 
 static int add_anchors(struct trust *trust, const struct registry *registry, struct error *e)
@@ -223,8 +213,8 @@ struct knowledge *knowledge_open(const char *folder, const char *instance,
         e = &own;
     struct knowledge *k = memory_zeroed(1, sizeof(*k));
     pthread_mutex_init(&k->lock, NULL);
-    k->registry_path = path_of(folder, "registry");
-    k->crls_path = path_of(folder, "crls");
+    k->registry_path = file_path_in(folder, "registry");
+    k->crls_path = file_path_in(folder, "crls");
     k->instance = instance;
     k->authority = *authority;
     k->crl_grace = crl_grace;

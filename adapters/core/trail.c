@@ -203,21 +203,11 @@ int trail_flush(struct trail *trail, uint64_t monotonic, struct error *e)
     return keep_unproven(trail, monotonic, SLOW, e) != 0 ? -1 : store_accepted(trail, e);
 }
 
-static char *path_of(const char *folder, const char *name)
-{
-    struct buffer path = {0};
-    buffer_printf(&path, "%s/%s", folder, name);
-    buffer_append(&path, "", 1);
-    char *text = string_copy((const char *)path.data);
-    buffer_free(&path);
-    return text;
-}
-
 struct trail *trail_open(struct store *store, const char *folder, uint64_t unproven_most, struct error *e)
 {
     struct trail *trail = memory_zeroed(1, sizeof(*trail));
-    trail->evidence_path = path_of(folder, evidence_file);
-    trail->unproven_path = path_of(folder, unproven_file);
+    trail->evidence_path = file_path_in(folder, evidence_file);
+    trail->unproven_path = file_path_in(folder, unproven_file);
     trail->store = store;
     trail->unproven_most = unproven_most;
     trail->claims = memory_zeroed(CLAIMS_MOST, sizeof(*trail->claims));

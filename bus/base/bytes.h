@@ -117,5 +117,7 @@ int file_write_atomically(const char *path, struct bytes data, mode_t mode, stru
  */
 int folder_sync(const char *folder, struct error *e);
 int file_sync_name(const char *path, struct error *e);
+/* "folder/name"; the caller frees it. */
+char *file_path_in(const char *folder, const char *name);
 
 #endif

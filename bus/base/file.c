@@ -145,3 +145,11 @@ failed:
     buffer_free(&temporary);
     return -1;
 }
+
+char *file_path_in(const char *folder, const char *name)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/%s", folder, name);
+    buffer_append(&path, "", 1);
+    return (char *)path.data;
+}
