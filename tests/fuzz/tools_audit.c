@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "crypto/hash.h"
 #include "describe.h"
+#include "filter.h"
 #include "recompute.h"
 #include "row.h"
 #include "rules.h"
