@@ -1,10 +1,14 @@
 """tools/bench measures everything that it says it does, and compares a run with itself. What the figures are is not this test's business."""
+import contextlib
 import json
 import os
 import pathlib
 import re
+import shutil
+import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -19,8 +23,6 @@ FIGURES = {
     "front.exchange_rate": ("1/s", 2), "front.latency_p50": ("µs", 2), "front.latency_p99": ("µs", 2), "front.cpu": ("µs", 5),
     "peer.nats_js_tls_rate": ("1/s", 1), "peer.nats_js_tls_latency_p50": ("µs", 1), "peer.nats_cpu": ("µs", 3),
     "ratio.exchange/nats": ("1", 1), "ratio.front/bus": ("1", 1),
-    "front.exchange_rate": ("1/s", 2), "front.latency_p50": ("µs", 2), "front.cpu": ("µs", 4), "ratio.front/bus": ("1", 1),
-    "peer.nats_js_tls_rate": ("1/s", 1), "peer.nats_js_tls_latency_p50": ("µs", 1), "ratio.exchange/nats": ("1", 1),
     "verify.entry_rate": ("1/s", 2), "ratio.verify/core": ("1", 1),
     "ratio.exchange/sign": ("1", 1), "ratio.exchange/verify": ("1", 1), "ratio.exchange/fdatasync": ("1", 1), "ratio.lone/fdatasync": ("1", 1),
 }
@@ -118,7 +120,60 @@ def test_only_what_is_asked_for_is_measured_and_a_failure_is_an_error_and_no_num
     assert all("value" not in r and "the disk is gone" in r["error"] for r in records)
 
 
-@pytest.mark.parametrize("words", [["--compare", "/dev/null"], ["--jsonl", "/nowhere/x"], ["--quick", "--smoke"], ["--only", "no.such.figure"]])
+@pytest.mark.parametrize("words", [["--compare", "/dev/null"], ["--jsonl", "/nowhere/x"], ["--jsonl", "/tmp"], ["--state", "/nowhere"],
+                                   ["--quick", "--smoke"], ["--only", "no.such.figure"]])
 def test_wrong_words_are_exit_2_and_measure_nothing(words):
     done = bench(*words, check=False)
-    assert done.returncode == 2 and done.stderr.strip() and "round" not in done.stderr
+    assert done.returncode == 2 and done.stderr.strip() and "round" not in done.stderr and "Traceback" not in done.stderr
+
+
+HEADER = {"name": "run", "begun": "", "machine": {"cpu": "", "cores": 2, "kernel": "", "system": "", "state": {}},
+          "versions": {"wasl": "", "packages": {}}, "settings": {"mode": "quick", "seconds": 1, "bytes": 1}, "rounds": 5}
+
+
+@pytest.mark.parametrize("lines", [[{"name": "run"}], [HEADER, {"name": "x", "value": "7", "unit": "1/s"}], [HEADER, {"name": "x", "value": 7}],
+                                   [HEADER, {"name": "x", "at": 3, "value": 7, "unit": "1/s"}], [HEADER, 7], [HEADER]])
+def test_what_is_no_saved_run_is_named(lines, tmp_path):
+    path = tmp_path / "odd.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    done = bench("--read", path, check=False)
+    assert done.returncode == 2 and str(path) in done.stderr and "Traceback" not in done.stderr
+
+
+def test_of_a_saved_run_only_what_is_asked_for_is_shown(run):
+    done = bench("--read", run[0], "--only", "limit.*")
+    assert "limit.sign_rate" in done.stdout and "bus." not in done.stdout
+
+
+def started_below(folder):
+    """Pids of processes that name this folder."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(folder) in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+def test_what_is_interrupted_leaves_neither_processes_nor_folders(number, status, tmp_path):
+    state, said = pathlib.Path(tempfile.mkdtemp(dir="/var/tmp")), tmp_path / "said"
+    with open(said, "wb") as out:
+        run = subprocess.Popen([str(TOP / "tools/bench"), "--build", os.environ["WASL_BUILD"], "--quick", "--only", "bus.exchange_rate", "--state", str(state)],
+                               stdout=out, stderr=out, start_new_session=True)
+    try:
+        end = time.monotonic() + 60
+        while "round 1" not in said.read_text() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert any(b"wasl-bus" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() for pid in started_below(str(state))), said.read_text()
+        os.killpg(run.pid, number)
+        assert run.wait(30) == status
+    finally:
+        run.kill()
+        run.wait()
+        left, kept = started_below(str(state)), list(state.iterdir())
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(state)
+    assert not left and not kept
+    assert "Traceback" not in said.read_text()

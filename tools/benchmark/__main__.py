@@ -12,12 +12,12 @@ from . import compare, machine, report
 from .measure import QUICK, SMOKE, WHOLE, Bench
 from .runner import Run, progress
 
-GOOD, NO_RESULT, USAGE = 0, 1, 2
+GOOD, NO_RESULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 CROWDED = 0.5   # runnable tasks of others
 DESCRIPTION = """Measures Wasl on this machine: a benchmark, which prints what is and judges nothing. Every measurement is taken in rounds, in turn with the
 others; printed is the median and what the same run, done again, may differ by."""
-EPILOG = """exit status: 0 measured; 1 a measurement failed (the table says which and why); 2 usage, or a file that is no saved run; 111 what it needs could
-not be installed."""
+EPILOG = """exit status: 0 measured; 1 a measurement failed (the table says which and why); 2 usage, a file that is no saved run, or one that cannot be
+written; 111 what it needs could not be installed; 130 interrupted: nothing is left behind and nothing printed."""
 
 
 def arguments(argv):
@@ -30,7 +30,7 @@ def arguments(argv):
     how.add_argument("--read", metavar="FILE", type=pathlib.Path, help="measure nothing: print a saved run (with --compare, beside another)")
     p.add_argument("--jsonl", metavar="FILE", type=pathlib.Path, help="also write the run as one JSON object a line")
     p.add_argument("--compare", metavar="FILE", type=pathlib.Path, help="say what differs from a saved run beyond the noise of both")
-    p.add_argument("--only", metavar="GLOB", action="append", default=[], help="only figures with such names, for example 'limit.*' (may be repeated)")
+    p.add_argument("--only", metavar="GLOB", action="append", default=[], help="only figures with such names, for example 'limit.*' (may be repeated; also of a saved run)")
     p.add_argument("--state", metavar="FOLDER", type=pathlib.Path, default=pathlib.Path("/var/tmp"),
                    help="below which ledgers and databases are written: its disk is measured (default /var/tmp)")
     p.add_argument("--build", metavar="FOLDER", type=pathlib.Path, help="measure this build; install and build nothing")
@@ -54,19 +54,18 @@ def warnings(header):
         yield f"this build has sanitizers ({sanitized}): it is several times slower"
 
 
-def measure(options):
-    """(header, records) of a new run."""
+def measure(options, state):
+    """(header, records) of a new run, which writes below the folder `state` and leaves nothing there unless it is to be kept."""
     say = progress(sys.stderr)
     os.environ["WASL_BUILD"] = str(options.build.resolve())  # the sandbox's
-    state = pathlib.Path(tempfile.mkdtemp(prefix="wasl-bench-", dir=options.state))
-    state.chmod(0o711)  # PostgreSQL's user must reach its own folder below
-    header = {"name": "run", "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "load_before": machine.busy(),
-              "machine": machine.machine(state), "versions": machine.versions(options.build),
-              "settings": {**options.settings.plain(), "only": options.only}}
-    begin = time.monotonic()
-    bench = Bench(options.settings, options.build, state)
-    run = Run(bench, options.only, say)
     try:
+        state.chmod(0o711)  # PostgreSQL's user must reach its own folder below
+        header = {"name": "run", "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "load_before": machine.busy(),
+                  "machine": machine.machine(state), "versions": machine.versions(options.build),
+                  "settings": {**options.settings.plain(), "only": options.only}}
+        begin = time.monotonic()
+        bench = Bench(options.settings, options.build, state)
+        run = Run(bench, options.only, say)
         with bench.stack:
             run.run()
     finally:
@@ -82,16 +81,25 @@ def main(argv=None):
     options = arguments(argv)
     try:
         old = report.read(options.compare) if options.compare else None
-        saved = report.read(options.read) if options.read else None
-    except (OSError, ValueError) as e:
+        saved = report.read(options.read, options.only) if options.read else None
+        if options.jsonl:
+            report.try_to_write(options.jsonl)  # not only when all is measured
+    except OSError as e:
+        return fail(f"{e.filename}: {e.strerror}")
+    except ValueError as e:
         return fail(str(e))
-    if options.jsonl and not options.jsonl.absolute().parent.is_dir():
-        return fail(f"{options.jsonl}: there is no such folder")
     if not saved and not (options.build and (options.build / "build.ninja").exists()):
         return fail("--build must name a build folder (tools/bench makes one when it is left out)")
-    header, records = saved or measure(options)
+    if saved:
+        header, records = saved
+    else:
+        try:
+            state = pathlib.Path(tempfile.mkdtemp(prefix="wasl-bench-", dir=options.state))
+        except OSError as e:
+            return fail(f"nothing can be written below {options.state} ({e.strerror}): name a folder on the disk to be measured with --state")
+        header, records = measure(options, state)
     if not records:
-        return fail(f"nothing is called {' or '.join(options.only)}")
+        return fail(f"nothing is called {' or '.join(options.only)}" if options.only else f"{options.read} has no figure")
     print(*report.heading(header), *report.table(records), sep="\n")
     if options.jsonl:
         report.write(options.jsonl, header, records)
@@ -105,7 +113,12 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    # Told to stop, it still ends what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Told to stop, or without its terminal, it still ends what it started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     os.environ.setdefault("LC_ALL", "C.UTF-8")
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("tools/bench: interrupted; what it had started has ended", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -1,5 +1,7 @@
 """A run on a terminal and in a file."""
+import errno
 import json
+import math
 from fnmatch import fnmatchcase
 
 from .measure import label
@@ -63,26 +65,63 @@ def heading(header):
     return lines + [f"warning: {w}" for w in header.get("warnings", ())]
 
 
+def part(path):
+    """Where a run is written until it is whole."""
+    return path.with_name(path.name + ".part")
+
+
+def try_to_write(path):
+    """OSError where write() would fail as well."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder: name a file in it", str(path))
+    part(path).touch()
+    part(path).unlink()
+
+
 def write(path, header, records):
     """One object a line, the first of them the header; a whole file or none."""
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "w", encoding="utf-8") as out:
+    with open(part(path), "w", encoding="utf-8") as out:
         for r in [header, *records]:
             out.write(json.dumps(r, ensure_ascii=False, sort_keys=False) + "\n")
-    temporary.replace(path)
+    part(path).replace(path)
 
 
-def read(path):
-    """(header, records) of a saved run. ValueError with the line where it is none."""
+HEADER = {"begun": str, "machine": dict, "versions": dict, "settings": dict, "rounds": int}
+SETTINGS = ("mode", "seconds", "bytes")
+
+
+def is_header(r):
+    return all(isinstance(r.get(key), kind) for key, kind in HEADER.items()) and all(key in r["settings"] for key in SETTINGS) \
+        and {"cpu", "cores", "kernel", "system", "state"} <= r["machine"].keys() and {"wasl", "packages"} <= r["versions"].keys()
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_record(r):
+    if not isinstance(r, dict) or not isinstance(r.get("name"), str) or not isinstance(r.get("at", {}), dict):
+        return False
+    return "error" in r or (is_number(r.get("value")) and isinstance(r.get("unit"), str) and (r.get("noise") is None or is_number(r["noise"])))
+
+
+def read(path, only=()):
+    """(header, records) of a saved run, of those called as in `only`. ValueError with the line where it is none."""
     objects = []
-    for number_, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except ValueError:
+        raise ValueError(f"{path} is not a saved run: it is not text") from None
+    for number_, line in enumerate(text.splitlines(), 1):
         try:
             objects.append(json.loads(line))
         except ValueError:
             raise ValueError(f"{path}: line {number_} is not JSON") from None
     if not objects or not isinstance(objects[0], dict) or objects[0].get("name") != "run":
         raise ValueError(f"{path} is not a saved run: its first line must be the object named \"run\" that --jsonl writes")
-    wrong = [i for i, r in enumerate(objects[1:], 2) if not isinstance(r, dict) or "name" not in r or not ("value" in r or "error" in r)]
+    if not is_header(objects[0]):
+        raise ValueError(f"{path}: line 1 does not say on which machine and with what the run was made")
+    wrong = [i for i, r in enumerate(objects[1:], 2) if not is_record(r)]
     if wrong:
         raise ValueError(f"{path}: line {wrong[0]} is no record of a figure")
-    return objects[0], objects[1:]
+    return objects[0], [r for r in objects[1:] if not only or any(fnmatchcase(name, glob) for name in (r["name"], label(r)) for glob in only)]

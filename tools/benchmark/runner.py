@@ -5,13 +5,15 @@ import os
 import subprocess
 import time
 
+from sandbox.process import NotReady
+
 from . import noise, ratio
 from .measure import Failed, label
 
 # In the order of a round. Limits stand between what is compared with them.
 MODULES = ("limits", "exchanges", "peer", "front", "verify", "stages")
 # What goes wrong around a measurement rather than in it: no figure, and the run goes on.
-TROUBLE = (Failed, OSError, subprocess.SubprocessError, RuntimeError, ValueError, KeyError)
+TROUBLE = (Failed, NotReady, OSError, subprocess.SubprocessError, RuntimeError, ValueError, KeyError)
 
 
 def chosen(names, only):
