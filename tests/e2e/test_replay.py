@@ -240,7 +240,8 @@ def test_an_exchange_that_a_killed_bus_left_behind_is_told_to_its_end(sandbox):
 
 @pytest.mark.parametrize("arguments, code", [
     (["--exchange", "00000000-0000-4000-8000-000000000000"], 1), (["--policy", "/nowhere"], 6), (["--threads", "0"], 2), (["something"], 2),
-], ids=["none found", "no policy", "no threads", "a word"])
+    (["--since", "2026-02-02", "--until", "2026-02-01"], 2),
+], ids=["none found", "no policy", "no threads", "a word", "no time"])
 def test_exit_codes_say_what_happened(asked, arguments, code):
     s, _, _, directory = asked
     assert tool("wasl-audit", "replay", "--dir", directory, *keys(s), *arguments, check=False).returncode == code

@@ -91,6 +91,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             argp_error(state, "%s is not the id of an exchange (a UUID)", argument);
         filter->has_exchange = true;
         return 0;
+    case ARGP_KEY_END:
+        if (filter->since >= filter->until)
+            argp_error(state, "no time is between --since and --until: the first must be the earlier one");
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
