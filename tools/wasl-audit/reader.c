@@ -195,16 +195,16 @@ int reader_checkpoint(struct reader *reader, const struct note_verifier *keys, s
 }
 
 /* A part of a tile may have grown into a wider one since: then the full one is there. */
-static int read_tile_file(struct reader *reader, struct tile_path path, size_t limit, struct buffer *out,
+static int read_tile_file(struct reader *reader, struct tile_path *path, size_t limit, struct buffer *out,
                           struct error *e)
 {
     char text[96];
-    tile_path_format(&path, text);
+    tile_path_format(path, text);
     int found = read_path(reader, text, limit, out, e);
-    if (found == 0 && path.width < TREE_TILE) {
+    if (found == 0 && path->width < TREE_TILE) {
         char full[96];
-        path.width = TREE_TILE;
-        tile_path_format(&path, full);
+        path->width = TREE_TILE;
+        tile_path_format(path, full);
         found = read_path(reader, full, limit, out, e);
     }
     return found == 0 ? missing(reader, text, e) : found;
@@ -215,7 +215,7 @@ int reader_tile(struct reader *reader, unsigned level, uint64_t number, unsigned
 {
     struct tile_path path = {.kind = TILE_HASHES, .level = level, .number = number, .width = width};
     struct buffer bytes = {0};
-    int result = read_tile_file(reader, path, (size_t)TREE_TILE * HASH_SIZE, &bytes, e);
+    int result = read_tile_file(reader, &path, (size_t)TREE_TILE * HASH_SIZE, &bytes, e);
     if (result == 1) {
         result = 0;
         if (bytes.len != (size_t)width * HASH_SIZE && bytes.len != (size_t)TREE_TILE * HASH_SIZE) {
@@ -234,7 +234,9 @@ int reader_tile(struct reader *reader, unsigned level, uint64_t number, unsigned
 int reader_bundle(struct reader *reader, uint64_t number, unsigned width, struct buffer *out, struct error *e)
 {
     struct tile_path path = {.kind = TILE_ENTRIES, .number = number, .width = width};
-    return read_tile_file(reader, path, BUNDLE_MOST, out, e) == 1 ? 0 : -1;
+    if (read_tile_file(reader, &path, BUNDLE_MOST, out, e) != 1)
+        return -1;
+    return path.width == width ? 1 : 0;
 }
 
 int reader_object(struct reader *reader, const uint8_t hash[HASH_SIZE], struct buffer *out, struct error *e)
@@ -272,7 +274,7 @@ static int next_bundle(struct cursor *cursor, struct error *e)
 {
     uint64_t number = cursor->next / TREE_TILE;
     unsigned width = tile_width(cursor->size, 0, number);
-    if (reader_bundle(cursor->reader, number, width, &cursor->bundle, e) != 0)
+    if (reader_bundle(cursor->reader, number, width, &cursor->bundle, e) < 0)
         return -1;
     cursor->rest = buffer_bytes(&cursor->bundle);
     struct bytes skipped;

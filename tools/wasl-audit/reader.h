@@ -24,7 +24,8 @@ int reader_checkpoint(struct reader *reader, const struct note_verifier *keys, s
 /* out has room for width * 32. A wider tile serves. */
 int reader_tile(struct reader *reader, unsigned level, uint64_t number, unsigned width, uint8_t *out,
                 struct error *e);
-/* out is replaced. A wider bundle serves: the caller stops after `width` entries. */
+/* out is replaced. 1: it is of that width and must end with its last entry. 0: a wider one serves, the caller
+ * stops after `width` entries. -1: there is none. */
 int reader_bundle(struct reader *reader, uint64_t number, unsigned width, struct buffer *out,
                   struct error *e);
 /* Object of the trust store, checked against its hash; out is replaced. 1, 0 there is none, -1. */

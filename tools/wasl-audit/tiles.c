@@ -132,7 +132,7 @@ static int write_bundle(struct tiles_run *run, uint64_t number, struct error *e)
     unsigned width = tile_width(run->checkpoint.size, 0, number);
     struct buffer bundle = {0};
     int result = -1;
-    if (reader_bundle(run->reader, number, width, &bundle, e) != 0)
+    if (reader_bundle(run->reader, number, width, &bundle, e) < 0)
         goto done;
     char name[96];
     tile_path_format(&(struct tile_path){.kind = TILE_ENTRIES, .number = number, .width = width}, name);

@@ -25,6 +25,7 @@ struct item {
     unsigned width;
     uint64_t first;      /* index of the bundle's first entry */
     unsigned skip;       /* entries of the bundle that are not wanted */
+    bool exact;          /* the bundle is of its width, and no wider one in its place */
     unsigned ordered;    /* entries that may be checked and finished */
     struct buffer fault; /* of the bundle, in words; */
     unsigned fault_at;   /* said before this one of entries, or behind all */
@@ -104,7 +105,9 @@ static int read_item(void *arg, void *item_, struct error *e)
     buffer_clear(&item->fault);
     tile_path_format(&(struct tile_path){.kind = TILE_ENTRIES, .number = number, .width = item->width},
                      item->path);
-    if (reader_bundle(walk->reader, number, item->width, &item->bundle, e) != 0) {
+    int found = reader_bundle(walk->reader, number, item->width, &item->bundle, e);
+    item->exact = found == 1;
+    if (found < 0) {
         if (e->kind != ERROR_INTEGRITY)
             return -1;
         set_fault(item, 0, e->text);
@@ -152,7 +155,7 @@ static void open_item(void *arg, void *item_)
         if (known && run->calls->open != NULL)
             run->calls->open(run->arg, entry);
     }
-    if (item->skip + item->count == TREE_TILE && rest.len > 0)
+    if (item->exact && item->skip + item->count == item->width && rest.len > 0)
         set_fault(item, item->count, "bytes are left over behind its last entry");
 }
 

@@ -511,6 +511,24 @@ static void a_copy_verifies_by_itself_and_grows(void **state)
     assert_int_equal(access(path, R_OK), 0);
 }
 
+static void bytes_behind_the_last_entry_of_a_bundle_are_found(void **state)
+{
+    static const char more[5] = {0, 0, 0, 1, 7};
+    const char *names[] = {"tile/entries/000", "tile/entries/001.p/47"};
+    char path[256];
+    (void)state;
+    forge_exchanges(&forge, 0, 150);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        forge_write(&forge, 0);
+        snprintf(path, sizeof path, "%s/%s", forge.ledger, names[i]);
+        FILE *file = fopen(path, "ab");
+        assert_non_null(file);
+        assert_int_equal(fwrite(more, 1, sizeof more, file), sizeof more);
+        assert_int_equal(fclose(file), 0);
+        assert_verify(3, "bytes are left over behind its last entry");
+    }
+}
+
 static void what_is_hostile_in_a_folder_is_named_and_nothing_hangs(void **state)
 {
     char path[256];
@@ -559,6 +577,7 @@ int main(void)
         T(a_ledger_with_another_past_is_found),
         T(a_checkpoint_that_is_given_must_be_extended_too),
         T(a_copy_verifies_by_itself_and_grows),
+        T(bytes_behind_the_last_entry_of_a_bundle_are_found),
         T(what_is_hostile_in_a_folder_is_named_and_nothing_hangs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
