@@ -94,7 +94,7 @@ static const struct limit_rule rules[] = {
     RULE(pipeline_messages, 4096, 16, 1 << 20),
     RULE(pipeline_bytes, 256 * MIB, 1 * MIB, 16384 * MIB),
     RULE(batch_messages, 256, 1, 4096),
-    RULE(batch_ms, 4, 1, 1000),
+    RULE(batch_ms, 5, 1, 1000),
     RULE(refusals_per_second, 50, 1, 100000),
     RULE(ledger_bytes, 4096 * MIB, 1 * MIB, (uint64_t)1 << 44),
     RULE(vault_bytes, 1024 * MIB, 1 * MIB, (uint64_t)1 << 44),

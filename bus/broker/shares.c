@@ -103,7 +103,7 @@ static uint64_t most_under_way(struct shares *shares, const char *member, uint64
     }
     latest->at = now;
     bool alone = shares->askers[1].at == 0 || now >= shares->askers[1].at + SHARES_MEMORY;
-    return alone || most == 0 ? most : (most + 3) / 4;
+    return alone || most == 0 ? most : (most + 7) / 8;
 }
 
 bool shares_send(struct shares *shares, const char *member, struct exchange *exchange, uint64_t most,

@@ -37,7 +37,7 @@ bool shares_take(struct shares *shares, const char *member, uint64_t bytes,
                  const struct config_limits *limits);
 void shares_give(struct shares *shares, const char *member, uint64_t bytes);
 /* May this exchange's request be sent now? If not, it waits until shares_done brings it back. most: under way
- * of one member that is alone; a quarter of it while another has asked within SHARES_MEMORY; 0: no bound.
+ * of one member that is alone; an eighth of it while another has asked within SHARES_MEMORY; 0: no bound.
  * now: monotonic. Between shares_take and shares_give of the same member. */
 #define SHARES_MEMORY (10 * 1000000ULL)
 bool shares_send(struct shares *shares, const char *member, struct exchange *exchange, uint64_t most,

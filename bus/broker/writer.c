@@ -8,7 +8,6 @@
 #include "manners/heart.h"
 #include "broker/evidence.h"
 #include "broker/limiter.h"
-#include "broker/pace.h"
 #include "broker/receipts.h"
 #include "ledger.pb-c.h"
 
@@ -20,6 +19,9 @@
 #include <unistd.h>
 
 #define BATCH_CAPACITY 4096
+/* One by one, each would wake the I/O thread for itself; all at once, the first would wait for the last one's
+ * receipt. */
+#define RESULTS_AT_ONCE 16
 /* For the operator: in the log and in the file STOPPED. */
 #define INCONSISTENT_WORDS                                                                                   \
     "an adapter holds a checkpoint, signed by this ledger's key, that this ledger does not extend: it was "  \
@@ -35,7 +37,6 @@ struct writer {
     struct job *batch[BATCH_CAPACITY];
     struct ledger_result results[BATCH_CAPACITY];
     size_t count;
-    struct pace pace;
     uint64_t now;
     bool again[BATCH_CAPACITY]; /* judged by another snapshot: back to admit */
     bool full;                  /* above STATUS_DISK_ADMITS at the last commit */
@@ -268,22 +269,17 @@ static void put_job(struct writer *w, struct job *job, struct ledger_result *res
 
 /* --- the thread --- */
 
-/* Everything that waits, up to the bound; where many more are about to come, after a moment for them. */
+/* Everything that waits, up to the bounds. */
 static void gather(struct writer *w, struct job *first)
 {
     struct queue *queue = pipeline_writer(w->options.pipeline);
-    uint64_t window = w->options.batch_time;
-    uint64_t wait = pace_wait(&w->pace, window, atomic_load(&w->options.status->exchanges_open));
-    if (wait > 0 && queue_length(queue) + 1 < w->options.batch_messages && !atomic_load(&w->closing))
-        usleep((useconds_t)wait);
+    uint64_t until = clock_monotonic() + w->options.batch_time;
     w->count = 0;
     for (struct job *job = first; job != NULL; job = queue_take(queue)) {
         w->batch[w->count++] = job;
-        if (w->count == w->options.batch_messages)
+        if (w->count == w->options.batch_messages || clock_monotonic() >= until)
             break;
     }
-    if (w->count > 0)
-        pace_note(&w->pace, clock_monotonic(), w->count, window);
 }
 
 static bool writes(const struct job *job)
@@ -341,7 +337,8 @@ static void write_batch(struct writer *w)
     }
     note_disk(w);
     const struct receipts_source after = {w->options.ledger, w->options.status, w->stopped};
-    size_t done = 0; /* they move to the front */
+    struct queue *results = pipeline_results(w->options.pipeline);
+    size_t done = 0, passed = 0; /* they move to the front */
     for (size_t i = 0; i < w->count; i++) {
         if (w->again[i]) {
             judge_again(w, w->batch[i]);
@@ -350,9 +347,12 @@ static void write_batch(struct writer *w)
         if (receipts_give(&after, w->batch[i], &w->results[i], &e) < 0)
             fatal("ledger_read_failed", &e);
         w->batch[done++] = w->batch[i];
+        if (done - passed == RESULTS_AT_ONCE) {
+            pipeline_pass_all(results, w->batch + passed, RESULTS_AT_ONCE);
+            passed = done;
+        }
     }
-    /* At once: one by one, each would wake the I/O thread for itself. */
-    pipeline_pass_all(pipeline_results(w->options.pipeline), w->batch, done);
+    pipeline_pass_all(results, w->batch + passed, done - passed);
 }
 
 static uint64_t patience(const struct writer *w)
@@ -378,7 +378,6 @@ static void *writer_thread(void *arg)
         if (first == NULL && rest_due(w) > w->now)
             continue;
         gather(w, first);
-        w->now = clock_wall();
         write_batch(w);
     }
 }

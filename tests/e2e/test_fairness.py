@@ -12,7 +12,7 @@ import pytest
 from arena import LIMITS, MAS, MIB, fresh_arena, hello_frames, stated_bound
 from waslpy import proto, session, tlog
 
-ROUNDS, EACH = 3, 25
+ROUNDS, EACH = 7, 25
 MADE = {"valid": 2000, "bad": 1000}  # for each round
 
 

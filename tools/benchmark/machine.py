@@ -38,6 +38,7 @@ def debian():
 def machine(state):
     """state: the folder in which ledgers will lie."""
     source, kind, options = (output("findmnt", "-n", "-o", "SOURCE,FSTYPE,OPTIONS", "-T", str(state)).split(None, 2) + [""] * 3)[:3]
+    kind = kind or output("stat", "-f", "-c", "%T", str(state))  # below a changed root no mount is seen
     kilobytes = field("/proc/meminfo", "MemTotal").split()
     return {"cpu": field("/proc/cpuinfo", "model name") or platform.machine(), "cores": len(os.sched_getaffinity(0)),
             "memory": int(kilobytes[0]) * 1024 if kilobytes else None, "kernel": platform.release(), "system": debian(),
