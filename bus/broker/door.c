@@ -11,7 +11,7 @@
 
 #define HELLOS_MOST       4 /* of one peer with admit and writer; it repeats what is dropped */
 #define HELLOS_A_SECOND   10
-#define FRAMES_A_SECOND   1000 /* that need no credit */
+#define FRAMES_A_SECOND   4000 /* that need no credit: a PROVE for each commit, above all */
 #define SUBSYSTEMS_MOST   64
 #define CERTIFICATES_MOST 6
 #define SECOND            (1000000ULL)

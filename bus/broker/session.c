@@ -63,6 +63,12 @@ void session_free(struct session *session)
     free(session);
 }
 
+/* A proof is a few hashes; what is fetched may be a mebibyte. */
+static unsigned cost_of(const struct job *question)
+{
+    return question->kind == JOB_PROVE ? 1 : SESSION_FETCH_COST;
+}
+
 static bool has_turn(struct session *s, uint64_t now)
 {
     if (now >= s->asked_second + SECOND) {
@@ -75,7 +81,7 @@ static bool has_turn(struct session *s, uint64_t now)
 bool session_ask(struct session *session, struct job *question, uint64_t now)
 {
     if (session->first_question == NULL && has_turn(session, now)) {
-        session->asked++;
+        session->asked += cost_of(question);
         return true;
     }
     question->next = NULL;
@@ -92,7 +98,7 @@ struct job *session_next_question(struct session *session, uint64_t now)
     struct job *question = session->first_question;
     if (question == NULL || !has_turn(session, now))
         return NULL;
-    session->asked++;
+    session->asked += cost_of(question);
     session->first_question = question->next;
     return question;
 }

@@ -20,8 +20,12 @@ struct transport {
     void (*cut)(void *arg, uint64_t connection);
 };
 
-#define SESSION_QUESTIONS_MOST   64 /* PROVE and FETCH without an answer */
-#define SESSION_QUESTIONS_SECOND 200
+#define SESSION_QUESTIONS_MOST 64 /* PROVE and FETCH without an answer */
+/* A second's questions, each at its cost. An adapter has every checkpoint that it accepts proven, and each
+ * commit makes one: fewer than there may be commits would leave checkpoints unproven and end its answering.
+ */
+#define SESSION_QUESTIONS_SECOND 2000
+#define SESSION_FETCH_COST       10
 #define SESSION_BACKLOG_MOST     1024 /* answers that the socket would not take */
 #define SESSION_BACKLOG_BYTES    ((uint64_t)8 << 20)
 /* Sent and not confirmed by the peer's kernel: what libzmq holds for somebody who reads nothing and gives
