@@ -392,13 +392,13 @@ static void a_flood_of_pings_ends_the_session(void **state)
     struct desk *d = desk_linked();
     Wasl__V1__Ping ping = WASL__V1__PING__INIT;
     unsigned answered = 0;
-    for (int i = 0; i < 6000; i++) {
+    for (int i = 0; i < 3000; i++) {
         desk_say(d, MEN, 1, VERB_PING, &ping.base, bytes_make("", 0));
         struct sent *s = desk_take(d, MEN, 1, VERB_PONG);
         answered += s != NULL;
         sent_free(s);
     }
-    assert_true(answered > 3600 && answered <= 4000);
+    assert_true(answered > 900 && answered <= 1000);
     assert_null(peers_find(d->io.peers, country()->link[MEN].public_key)->session);
     assert_non_null(peers_find(d->io.peers, country()->link[MI].public_key)->session);
     d->io.monotonic += MICROSECONDS;
